@@ -108,11 +108,13 @@ export interface ClaimAnswer {
   items: ClaimedItem[];
 }
 
-/** No `spec`: somebody else has it, or it was cancelled; acknowledge and forget. */
+/** Neither `spec` nor `fault`: somebody else has it, or it was cancelled; acknowledge and forget. */
 export interface ClaimedItem {
   id: number;
   attempt: number;
   spec?: ExecutionSpec;
+  /** It was claimed but cannot be run: report a failed outcome under this lease. */
+  fault?: { lease: string; reason: Reason; message: string };
 }
 
 /** Everything one attempt needs (architecture.md 4, step 5). The only carrier of secrets. */
@@ -171,6 +173,11 @@ export interface Resources {
   output_mb?: number;
 }
 
+/** `POST /api/v1/agent/outcomes`: answers `{refused: {id, attempt}[]}`; the others are in the outcome queue. */
+export interface OutcomesRequest {
+  outcomes: OutcomeReport[];
+}
+
 /** `POST /api/v1/agent/phase`: answers `{held: boolean}`; false = do not spawn. */
 export interface PhaseReport extends Held {
   phase: "preparing" | "started";
@@ -185,9 +192,33 @@ export interface LogChunk extends Held {
   data: string;
 }
 
-/** `POST /api/v1/agent/logs`: answers `{refused: {id, attempt}[]}` for attempts that are not the sender's. */
+/** `POST /api/v1/agent/logs`: up to 1 MiB of base64; the chunks of a stream in order. */
 export interface LogRequest {
   chunks: LogChunk[];
+}
+
+export interface LogAnswer {
+  /** Attempts that are not the sender's: send nothing more of them. */
+  refused: { id: number; attempt: number }[];
+  /** Streams whose chunks were not stored because bytes before them are missing; go on at `expected`. */
+  gaps: { id: number; attempt: number; stream: LogStream; expected: number }[];
+}
+
+/**
+ * Request headers that carry the lease where the body is raw bytes:
+ * `PUT /api/v1/agent/executions/{id}/artifacts/{path...}` (a file of the
+ * artifacts directory, path relative to it, at most 50 MB) and
+ * `POST /api/v1/agent/executions/{id}/result` (a result over 512 KiB as JSON,
+ * at most 64 MiB). Both answer {@linkcode ArtifactAnswer}; 409 when the lease is not the sender's.
+ */
+export const HELD_HEADERS = {
+  attempt: "attune-attempt",
+  lease: "attune-lease",
+} as const;
+
+export interface ArtifactAnswer {
+  artifact_ref: string;
+  version: number;
 }
 
 /**
