@@ -1,0 +1,85 @@
+import { OpenAPIHono } from "@hono/zod-openapi";
+import type { Context, Next } from "hono";
+import { bodyLimit } from "hono/body-limit";
+import { cors } from "hono/cors";
+import { matchedRoutes } from "hono/route";
+import { authenticate } from "./auth/authenticate.ts";
+import type { ApiDeps, ApiEnv } from "./env.ts";
+import { ApiError } from "./errors.ts";
+import { renderError } from "./render_error.ts";
+import { health } from "./routes/health.ts";
+
+/** Every router, in order: a literal path must come before a parameter that matches it. */
+const ROUTERS: OpenAPIHono<ApiEnv>[] = [health];
+
+const BODY_LIMIT = 2 * 1024 * 1024;
+const METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"] as const;
+
+export type Api = OpenAPIHono<ApiEnv>;
+
+/** The whole HTTP API. Errors are rendered here and nowhere else; authentication comes before any parsing. */
+export function makeApp(deps: ApiDeps): Api {
+  const app: Api = new OpenAPIHono<ApiEnv>();
+  app.onError(renderError);
+  app.notFound((c) => {
+    throw notFoundOrMethod(app, c);
+  });
+  app.use(async (c, next) => {
+    c.set("deps", deps);
+    const given = c.req.header("x-request-id") ?? "";
+    const id = /^[\w.-]{1,64}$/.test(given) ? given : crypto.randomUUID();
+    c.header("x-request-id", id);
+    await next();
+  });
+  app.use(cors({
+    origin: deps.settings.corsOrigins,
+    credentials: true,
+    exposeHeaders: ["X-Request-Id", "ETag", "Content-Disposition"],
+    maxAge: 600,
+  }));
+  app.use("/api/v1/*", (c, next) => exists(c) ? authenticate(c, next) : next());
+  app.use(limitBody);
+  for (const router of ROUTERS) app.route("/", router);
+  return app;
+}
+
+/** Routes that take large bodies read them as a stream and limit them themselves. */
+const LARGE = /^(multipart\/form-data|application\/octet-stream)\b/i;
+const limit = bodyLimit({
+  maxSize: BODY_LIMIT,
+  onError: () => {
+    throw new ApiError(
+      "PAYLOAD_TOO_LARGE",
+      "The body is larger than 2 MiB; send files as multipart/form-data to the endpoints that take files",
+    );
+  },
+});
+
+function limitBody(c: Context<ApiEnv>, next: Next) {
+  return LARGE.test(c.req.header("content-type") ?? "")
+    ? next()
+    : limit(c, next);
+}
+
+/** True when something other than middleware answers the request. */
+function exists(c: Context<ApiEnv>): boolean {
+  return matchedRoutes(c).some(({ method }) => method !== "ALL");
+}
+
+function notFoundOrMethod(app: Api, c: Context<ApiEnv>): ApiError {
+  const { path, method } = c.req;
+  const others = METHODS.filter((other) =>
+    other !== method &&
+    app.router.match(other, path)[0].some(([[, route]]) =>
+      route.method !== "ALL"
+    )
+  );
+  if (others.length === 0) {
+    return new ApiError("NOT_FOUND", `No such endpoint: ${method} ${path}`);
+  }
+  c.header("allow", others.join(", "));
+  return new ApiError(
+    "METHOD_NOT_ALLOWED",
+    `${method} is not possible on ${path}; use ${others.join(" or ")}`,
+  );
+}
