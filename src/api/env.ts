@@ -3,11 +3,14 @@ import type { Db } from "../db/connect.ts";
 import type { BusAddress } from "../domain/agent_protocol.ts";
 import type { Grant } from "../domain/pack.ts";
 import type { Log } from "../log.ts";
+import type { Live } from "./live.ts";
 
 /** What every handler may use. */
 export interface ApiDeps {
   db: Db;
   bus: Bus;
+  /** Made by `openLive(bus)`; disposed of before the server waits for open requests. */
+  live: Live;
   log: Log;
   settings: ApiSettings;
 }

@@ -1,0 +1,57 @@
+/** Requests that came while the last statement was under way share the next one. */
+export type Batched<T, R> = (item: T) => Promise<R>;
+
+export interface BatchOptions<T, R> {
+  /** Answers the items in order. */
+  run: (items: T[]) => Promise<R[]>;
+  /** Most items of one run. */
+  max: number;
+  /** True for failures that left nothing behind: the items are then tried one by one. */
+  retryAlone: (error: unknown) => boolean;
+}
+
+interface Waiting<T, R> {
+  item: T;
+  resolve: (answer: R) => void;
+  reject: (error: unknown) => void;
+}
+
+/**
+ * Runs at most one batch at a time: an idle caller is served at once and
+ * alone, busy ones together, so that the cost of a statement is shared when
+ * it matters and adds no delay when it does not.
+ */
+export function batched<T, R>(
+  { run, max, retryAlone }: BatchOptions<T, R>,
+): Batched<T, R> {
+  const waiting: Waiting<T, R>[] = [];
+  let busy = false;
+
+  async function settle(batch: Waiting<T, R>[]): Promise<void> {
+    try {
+      const answers = await run(batch.map(({ item }) => item));
+      batch.forEach(({ resolve }, index) => resolve(answers[index]!));
+    } catch (error) {
+      if (batch.length > 1 && retryAlone(error)) {
+        await Promise.all(batch.map((one) => settle([one])));
+      } else {
+        for (const { reject } of batch) reject(error);
+      }
+    }
+  }
+
+  async function drain() {
+    busy = true;
+    while (waiting.length > 0) {
+      // deno-lint-ignore no-await-in-loop -- one batch at a time is the point
+      await settle(waiting.splice(0, max));
+    }
+    busy = false;
+  }
+
+  return (item) =>
+    new Promise((resolve, reject) => {
+      waiting.push({ item, resolve, reject });
+      if (!busy) drain();
+    });
+}
