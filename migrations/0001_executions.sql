@@ -142,6 +142,14 @@ create table action (
 );
 create index action_pack on action (pack, ref);
 
+-- The requirement of an action without overrides; valid while `action_updated` is the action's `updated`.
+create table action_requirement (
+  action bigint primary key references action on delete cascade,
+  key text not null references requirement,
+  action_updated timestamptz not null
+);
+create index action_requirement_key on action_requirement (key);
+
 create table sensor (
   id bigint generated always as identity primary key,
   ref text not null unique,
@@ -310,8 +318,8 @@ create index execution_by_trigger on execution (trigger_ref text_pattern_ops, cr
 create index execution_by_original on execution (original_execution, id) where original_execution is not null;
 create index execution_to_dispatch on execution (due_at, id) where status = 'requested' and waiting_for is null;
 create index execution_waiting on execution (requirement, due_at, id) where status = 'requested' and waiting_for is not null;
-create index execution_queued on execution (requirement, scheduled_at, id) where status = 'scheduled';
-create index execution_leased on execution (lease_until, id) where status in ('running', 'canceling');
+create index execution_queued on execution (requirement, due_at, id) where status = 'scheduled';
+-- Few rows, so ended leases are found by reading all of it: renewing a lease touches no index.
 create index execution_of_worker on execution (worker, status) where status in ('running', 'canceling');
 
 -- Output of an attempt; `start_offset` is the byte of the stream at which `data` begins.
@@ -340,6 +348,8 @@ create table artifact (
   data json,
   retention_policy text not null default 'versions' check (retention_policy in ('versions', 'days', 'hours', 'minutes')),
   retention_limit int not null default 5 check (retention_limit > 0),
+  -- Highest version number that the settling of executions gave out.
+  last_version int not null default 0,
   created timestamptz not null default now(),
   updated timestamptz not null default now()
 );
