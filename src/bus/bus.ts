@@ -1,19 +1,22 @@
 /**
  * How roles speak. Queues are durable and each message has one taker; nudges
  * are fire-and-forget and everybody who watches gets them. `embedded.ts` and
- * `nats.ts` implement this and pass `bus_contract.ts`.
+ * `nats.ts` implement this and pass `bus_contract.ts`. Bodies are JSON: what
+ * arrives is what `JSON.stringify` kept. Names of queues and subjects are
+ * words of `A-Z a-z 0-9 _ -` joined by dots.
  */
 export interface Bus extends AsyncDisposable {
   readonly kind: "embedded" | "nats";
   /** Makes sure that the queue exists. Cheap to repeat; repeat it after `onReconnect`. */
-  openQueue(queue: string): Promise<void>;
+  openQueue(queue: string, options?: QueueOptions): Promise<void>;
   /**
    * Resolves when the queue holds every message. Two messages of one id within
-   * two minutes are one. Rejects when the bus is away for longer than a few seconds.
+   * two minutes are one. Rejects when the bus is away for longer than a few
+   * seconds: some messages may be in the queue then, and sending all again is safe.
    */
   send(queue: string, messages: { id: string; body: unknown }[]): Promise<void>;
   /** A standing request for messages; nothing arrives before `want()`. The queue need not exist yet. */
-  take<T>(queue: string, options?: TakeOptions): Taker<T>;
+  take<T>(queue: string): Taker<T>;
   /** Messages that wait or are not acknowledged yet. 0 when the queue does not exist. */
   depth(queue: string): Promise<number>;
   /** Never throws, never waits; while the bus is away the nudge is dropped. */
@@ -24,11 +27,12 @@ export interface Bus extends AsyncDisposable {
   onReconnect(handler: () => void): Disposable;
 }
 
-export interface TakeOptions {
-  /** An unacknowledged message comes again after this time; default 30,000 ms. Fixed by the first taker of a queue. */
+export interface QueueOptions {
+  /** An unacknowledged message comes again after this time; default 30,000 ms. Fixed by whoever opens the queue first. */
   ackWaitMs?: number;
 }
 
+/** Disposing gives every message that was neither acknowledged nor given back to others. */
 export interface Taker<T> extends AsyncDisposable {
   /** Says that `count` more messages are welcome. Wishes add up, and outlive reconnects. */
   want(count: number): void;
@@ -47,3 +51,7 @@ export interface Delivery<T> {
   /** Somebody else should have it, now or after `delayMs`. */
   nak(delayMs?: number): void;
 }
+
+export const DEFAULT_ACK_WAIT_MS = 30_000;
+/** How long a message id is remembered. */
+export const DEDUPE_MS = 120_000;
