@@ -165,12 +165,17 @@ async function writeFile(
 ): Promise<void> {
   {
     using file = await Deno.open(target, { write: true, createNew: true });
-    const writer = file.writable.getWriter();
-    for await (const chunk of entry) await writer.write(chunk);
-    writer.releaseLock();
+    for await (const chunk of entry) await writeAll(file, chunk);
   }
   // Explicit, as the umask takes bits away from the mode given at creation.
   await Deno.chmod(target, executable ? 0o755 : 0o644);
+}
+
+async function writeAll(file: Deno.FsFile, bytes: Uint8Array): Promise<void> {
+  for (let done = 0; done < bytes.byteLength;) {
+    // deno-lint-ignore no-await-in-loop -- what one write leaves, the next takes
+    done += await file.write(bytes.subarray(done));
+  }
 }
 
 function atMost(bytes: number, what: string): Transform {
