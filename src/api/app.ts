@@ -1,18 +1,23 @@
 import { OpenAPIHono } from "@hono/zod-openapi";
-import type { Context, Next } from "hono";
-import { bodyLimit } from "hono/body-limit";
+import type { Context } from "hono";
 import { cors } from "hono/cors";
 import { matchedRoutes } from "hono/route";
 import { authenticate } from "./auth/authenticate.ts";
 import type { ApiDeps, ApiEnv } from "./env.ts";
 import { ApiError } from "./errors.ts";
+import { limitBody } from "./limit_body.ts";
 import { renderError } from "./render_error.ts";
+import { auth } from "./routes/auth.ts";
+import { authMe } from "./routes/auth_me.ts";
 import { health } from "./routes/health.ts";
 
 /** Every router, in order: a literal path must come before a parameter that matches it. */
-const ROUTERS: OpenAPIHono<ApiEnv>[] = [health];
+const ROUTERS: OpenAPIHono<ApiEnv>[] = [
+  health,
+  auth,
+  authMe,
+];
 
-const BODY_LIMIT = 2 * 1024 * 1024;
 const METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"] as const;
 
 export type Api = OpenAPIHono<ApiEnv>;
@@ -41,24 +46,6 @@ export function makeApp(deps: ApiDeps): Api {
   app.use(limitBody);
   for (const router of ROUTERS) app.route("/", router);
   return app;
-}
-
-/** Routes that take large bodies read them as a stream and limit them themselves. */
-const LARGE = /^(multipart\/form-data|application\/octet-stream)\b/i;
-const limit = bodyLimit({
-  maxSize: BODY_LIMIT,
-  onError: () => {
-    throw new ApiError(
-      "PAYLOAD_TOO_LARGE",
-      "The body is larger than 2 MiB; send files as multipart/form-data to the endpoints that take files",
-    );
-  },
-});
-
-function limitBody(c: Context<ApiEnv>, next: Next) {
-  return LARGE.test(c.req.header("content-type") ?? "")
-    ? next()
-    : limit(c, next);
 }
 
 /** True when something other than middleware answers the request. */

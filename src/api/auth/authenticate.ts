@@ -65,7 +65,11 @@ export function personOf(
   return caller;
 }
 
-async function toCaller({ db }: ApiDeps, claims: Claims): Promise<Caller> {
+/** Who a token stands for, with everything it may do now. Throws for kinds that may not call endpoints. */
+export async function toCaller(
+  { db }: ApiDeps,
+  claims: Claims,
+): Promise<Caller> {
   switch (claims.token_type) {
     case "access": {
       const found = await callerGrants(db, claims.sub);
