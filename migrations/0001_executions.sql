@@ -93,6 +93,8 @@ create table runtime_version (
 create table requirement (
   key text primary key,
   body jsonb not null,
+  -- Last asked for, to ten minutes; a requirement of nothing but overrides is forgotten after a while.
+  used timestamptz not null default now(),
   created timestamptz not null default now()
 );
 
@@ -255,6 +257,7 @@ create table worker_requirement (
   key text not null references requirement on delete cascade,
   primary key (worker, key)
 );
+create index worker_requirement_key on worker_requirement (key);
 
 create table execution (
   id bigint generated always as identity primary key,
