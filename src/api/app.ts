@@ -9,6 +9,8 @@ import { limitBody } from "./limit_body.ts";
 import { renderError } from "./render_error.ts";
 import { auth } from "./routes/auth.ts";
 import { authMe } from "./routes/auth_me.ts";
+import { executionStreams } from "./routes/execution_streams.ts";
+import { executions } from "./routes/executions.ts";
 import { health } from "./routes/health.ts";
 
 /** Every router, in order: a literal path must come before a parameter that matches it. */
@@ -16,6 +18,8 @@ const ROUTERS: OpenAPIHono<ApiEnv>[] = [
   health,
   auth,
   authMe,
+  executionStreams,
+  executions,
 ];
 
 const METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"] as const;

@@ -195,37 +195,31 @@ export async function putFileVersion(
   sql: Queryable,
   file: NewFileVersion,
 ): Promise<{ version: number; file_path: string }> {
-  const [artifact] = await sql<{ id: number }[]>`
+  const [artifact] = await sql<{ id: number; last_version: number }[]>`
     insert into artifact (ref, scope, owner, type, visibility, name, content_type, size_bytes,
       retention_policy, retention_limit)
     values (${file.ref}, 'action', ${file.action_ref}, ${file.type}, 'private', ${file.name},
       ${file.content_type}, ${file.size_bytes}, ${file.retention_policy}, ${file.retention_limit})
     on conflict (ref) do update set content_type = excluded.content_type,
       size_bytes = excluded.size_bytes, updated = now()
-    returning id`;
-  const [known] = await sql<{ version: number; own: boolean }[]>`
-    select version, execution is not distinct from ${file.execution}::bigint as own
-    from artifact_version where artifact = ${artifact!.id}
-    order by own desc, version desc limit 1`;
-  const version = known?.own ? known.version : (known?.version ?? 0) + 1;
+    returning id, last_version`;
+  const { id, last_version } = artifact!;
+  const [own] = await sql<{ version: number }[]>`
+    select version from artifact_version
+    where artifact = ${id} and execution = ${file.execution}`;
+  const version = own?.version ?? last_version + 1;
   const path = file.file_path(version);
+  if (own === undefined) {
+    await sql`update artifact set last_version = ${version} where id = ${id}`;
+  }
   await sql`
     insert into artifact_version (artifact, version, execution, content_type, size_bytes,
       file_path, created_by)
-    values (${
-    artifact!.id
-  }, ${version}, ${file.execution}, ${file.content_type},
-      ${file.size_bytes}, ${path}, ${"execution:" + file.execution})
+    values (${id}, ${version}, ${file.execution}, ${file.content_type}, ${file.size_bytes},
+      ${path}, ${"execution:" + file.execution})
     on conflict (artifact, version) do update set content_type = excluded.content_type,
-      size_bytes = excluded.size_bytes`;
+      size_bytes = excluded.size_bytes, created = now()`;
   return { version, file_path: path };
-}
-
-export interface LogVersion {
-  execution: number;
-  action_ref: string;
-  stream: LogStream;
-  size_bytes: number;
 }
 
 /** Ref of the artifact that keeps an action's output (packs.md 3.8). */

@@ -124,6 +124,7 @@ export async function findDispatchAttempts(
 }
 
 export interface LogState {
+  action_ref: string;
   status: ExecutionStatus;
   attempt: number;
   /** Of the action as it is now; null when it is gone. */
@@ -136,7 +137,7 @@ export async function findLogState(
   id: number,
 ): Promise<LogState | undefined> {
   const [row] = await sql<LogState[]>`
-    select e.status, e.attempt, a.out_schema
+    select e.action_ref, e.status, e.attempt, a.out_schema
     from execution e left join action a on a.id = e.action
     where e.id = ${id}`;
   return row;
