@@ -16,7 +16,7 @@ Deno.exitCode = await main();
 
 async function main(): Promise<number> {
   const [postgres, nats] = await Promise.all([findPostgres(), findNats()]);
-  await using server = await startTestServer();
+  await using server = await startTestServer(postgres?.path);
   const used = [
     server.name,
     postgres

@@ -10,7 +10,7 @@ export type Queryable =
   >;
 
 export interface DbOptions {
-  /** `postgres://user:password@host:port/name`. */
+  /** `postgres://user:password@host:port/name`, or with `?host=/directory` of a Unix socket. */
   url: string;
   /** Most connections at once. */
   max?: number;
@@ -24,7 +24,9 @@ export interface DbOptions {
 export function connectDb(
   { url, max = 10, applicationName = "attune" }: DbOptions,
 ): Db {
-  return postgres(url, {
+  const { address, path } = splitSocket(url);
+  return postgres(address, {
+    ...(path !== undefined && { path }),
     max,
     onnotice: () => {},
     connection: { application_name: applicationName, TimeZone: "UTC" },
@@ -38,6 +40,16 @@ export function connectDb(
       },
     },
   }) as unknown as Db;
+}
+
+/** postgres.js would take `?host=` for a server setting. */
+function splitSocket(url: string): { address: string; path?: string } {
+  const parsed = URL.parse(url);
+  const directory = parsed?.searchParams.get("host");
+  if (!parsed || !directory?.startsWith("/")) return { address: url };
+  parsed.searchParams.delete("host");
+  const path = `${directory}/.s.PGSQL.${parsed.port || "5432"}`;
+  return { address: parsed.href, path };
 }
 
 /** Ends the pool; statements under way get 5 s. Twice is harmless. */
