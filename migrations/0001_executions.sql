@@ -321,7 +321,7 @@ create index execution_by_trigger on execution (trigger_ref text_pattern_ops, cr
 create index execution_by_original on execution (original_execution, id) where original_execution is not null;
 create index execution_to_dispatch on execution (due_at, id) where status = 'requested' and waiting_for is null;
 create index execution_waiting on execution (requirement, due_at, id) where status = 'requested' and waiting_for is not null;
-create index execution_queued on execution (requirement, due_at, id) where status = 'scheduled';
+create index execution_queued on execution (requirement, scheduled_at, id) where status = 'scheduled';
 -- Few rows, so ended leases are found by reading all of it: renewing a lease touches no index.
 create index execution_of_worker on execution (worker, status) where status in ('running', 'canceling');
 
