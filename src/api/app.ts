@@ -7,6 +7,10 @@ import type { ApiDeps, ApiEnv } from "./env.ts";
 import { ApiError } from "./errors.ts";
 import { limitBody } from "./limit_body.ts";
 import { renderError } from "./render_error.ts";
+import { agentFiles } from "./routes/agent_files.ts";
+import { agentSession } from "./routes/agent_session.ts";
+import { agentWork } from "./routes/agent_work.ts";
+import { artifacts } from "./routes/artifacts.ts";
 import { auth } from "./routes/auth.ts";
 import { authMe } from "./routes/auth_me.ts";
 import { executionStreams } from "./routes/execution_streams.ts";
@@ -20,6 +24,10 @@ const ROUTERS: OpenAPIHono<ApiEnv>[] = [
   authMe,
   executionStreams,
   executions,
+  artifacts,
+  agentSession,
+  agentWork,
+  agentFiles,
 ];
 
 const METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"] as const;

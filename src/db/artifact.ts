@@ -221,8 +221,3 @@ export async function putFileVersion(
       size_bytes = excluded.size_bytes, created = now()`;
   return { version, file_path: path };
 }
-
-/** Ref of the artifact that keeps an action's output (packs.md 3.8). */
-export function logArtifactRef(actionRef: string, stream: LogStream): string {
-  return `${actionRef}.${stream}.log`;
-}

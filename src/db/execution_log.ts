@@ -143,14 +143,14 @@ export async function readLog(
   return { offset, data: Buffer.concat(parts) };
 }
 
-/** Length of a stream in bytes, or undefined when nothing of it is kept. */
-export async function findLogLength(
+/** The last attempt that wrote to a stream; undefined when nothing of it is kept. */
+export async function findLogAttempt(
   sql: Db,
-  { execution, attempt, stream }: Omit<LogRange, "from">,
+  { execution, stream }: Pick<LogRange, "execution" | "stream">,
 ): Promise<number | undefined> {
-  const [row] = await sql<{ end: number }[]>`
-    select start_offset + length(data) as end from execution_log
-    where execution = ${execution} and attempt = ${attempt} and stream = ${stream}
-    order by start_offset desc limit 1`;
-  return row?.end;
+  const [row] = await sql<{ attempt: number }[]>`
+    select attempt from execution_log
+    where execution = ${execution} and stream = ${stream}
+    order by attempt desc limit 1`;
+  return row?.attempt;
 }

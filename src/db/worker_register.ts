@@ -16,6 +16,14 @@ export type Registered =
   | { ok: true; id: number; replaced: number[] }
   | { ok: false; heldBy: { id: number; host: string | null } };
 
+interface Known {
+  id: number;
+  host: string | null;
+  same: boolean;
+  /** A process that is heard of, or that still ends what it runs. */
+  live: boolean | null;
+}
+
 /** Makes or takes over the row of an agent; inside a transaction. */
 export async function registerWorker(
   sql: Queryable,
@@ -23,12 +31,12 @@ export async function registerWorker(
 ): Promise<Registered> {
   // Two agents of one name at the same moment: the second must see the first.
   await sql`select pg_advisory_xact_lock(hashtext('attune.register'))`;
-  const rows = await sql<
-    { id: number; same: boolean; live: boolean; host: string | null }[]
-  >`
-    select id, instance_id = ${worker.instance_id} as same, host,
-      status <> 'inactive' and last_heartbeat > now() - ${worker.silentMs} * interval '1 ms' as live
-    from worker where instance_id = ${worker.instance_id} or name = ${worker.name}`;
+  const rows = await sql<Known[]>`
+    select w.id, w.host, w.instance_id = ${worker.instance_id} as same,
+      w.last_heartbeat > now() - ${worker.silentMs} * interval '1 ms' and (w.status <> 'inactive'
+        or exists (select from execution e
+          where e.worker = w.id and e.status in ('running', 'canceling'))) as live
+    from worker w where w.instance_id = ${worker.instance_id} or w.name = ${worker.name}`;
   const own = rows.find((row) => row.same);
   const namesake = rows.find((row) => !row.same);
   if (namesake?.live) return { ok: false, heldBy: namesake };
@@ -62,15 +70,16 @@ function takeOver(sql: Queryable, id: number, worker: Registration) {
 export interface Beat {
   worker: number;
   free_slots: number;
+  /** Null = those known. */
   capabilities: Capabilities | null;
+  /** It ends what runs and takes nothing new. */
+  stopping: boolean;
   silentMs: number;
 }
 
 /** What one heartbeat changed. */
 export interface Beaten {
-  /** It was silent, inactive or never heard of before. */
-  returned: boolean;
-  /** The capabilities differ from those known. */
+  /** It came back, began to stop or offers something else: what it may pull must be thought over. */
   changed: boolean;
   /** Requirement keys it may pull work for. */
   keys: string[];
@@ -87,14 +96,14 @@ export async function recordHeartbeat(
       select status, last_heartbeat, capabilities from worker where id = ${beat.worker}
     )
     update worker w set last_heartbeat = now(), free_slots = ${beat.free_slots}, updated = now(),
-      status = case when w.status = 'inactive' then 'active' else w.status end,
+      status = ${beat.stopping ? "inactive" : "active"},
       capabilities = coalesce(${capabilities}::text::jsonb, w.capabilities)
     from before b
     where w.id = ${beat.worker}
     returning
-      b.status = 'inactive' or b.last_heartbeat is null
-        or b.last_heartbeat < now() - ${beat.silentMs} * interval '1 ms' as returned,
-      b.capabilities is distinct from w.capabilities as changed,
+      b.status <> w.status or b.last_heartbeat is null
+        or b.last_heartbeat < now() - ${beat.silentMs} * interval '1 ms'
+        or b.capabilities <> w.capabilities as changed,
       array(select key from worker_requirement r where r.worker = w.id order by key) as keys`;
   return row;
 }

@@ -53,7 +53,12 @@ export type BusAddress =
     password?: string;
     token?: string;
     nkey_seed?: string;
+    /** PEM text. */
     tls_ca?: string;
+    /** First word of subjects and streams; `attune` when absent. */
+    prefix?: string;
+    /** Where answers come back, as the user's permissions say; `_INBOX` when absent. */
+    inbox_prefix?: string;
   };
 
 export interface RegisterAnswer {
@@ -205,7 +210,8 @@ export interface LogAnswer {
 }
 
 /**
- * Request headers that carry the lease where the body is raw bytes:
+ * Request headers that carry the lease where the body is raw bytes, sent as
+ * `application/octet-stream`:
  * `PUT /api/v1/agent/executions/{id}/artifacts/{path...}` (a file of the
  * artifacts directory, path relative to it, at most 50 MB) and
  * `POST /api/v1/agent/executions/{id}/result` (a result over 512 KiB as JSON,

@@ -20,6 +20,7 @@ export interface Claims {
   scope: string | null;
   metadata: JsonObject;
   /** Unix seconds. */
+  iat: number;
   exp: number;
 }
 
@@ -127,7 +128,8 @@ export async function readToken(
 }
 
 function toClaims(payload: Record<string, unknown>): Claims {
-  const { sub, login, token_type = "access", scope, metadata, exp } = payload;
+  const { sub, login, token_type = "access", scope, metadata, iat, exp } =
+    payload;
   const type = TOKEN_TYPES.find((known) => known === token_type);
   const id = Number(sub);
   if (
@@ -140,6 +142,7 @@ function toClaims(payload: Record<string, unknown>): Claims {
     token_type: type,
     scope: typeof scope === "string" ? scope : null,
     metadata: isObject(metadata) ? metadata as JsonObject : {},
+    iat: Number(iat ?? 0),
     exp: Number(exp),
   };
 }
