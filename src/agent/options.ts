@@ -1,4 +1,4 @@
-import type { BusAddress } from "../domain/agent_protocol.ts";
+import type { BusAddress, Resources } from "../domain/agent_protocol.ts";
 import type { Taint } from "../domain/placement.ts";
 import type { Bus } from "../bus/bus.ts";
 import type { Log } from "../log.ts";
@@ -33,6 +33,8 @@ export interface AgentOptions {
   shutdownTimeoutMs: number;
   maxStdoutBytes: number;
   maxStderrBytes: number;
+  /** Most that `resources` of an action may ask for. */
+  resourceCaps: Resources;
 }
 
 /** The defaults of packs.md 9; directories and the two values every agent needs have none. */
@@ -51,6 +53,7 @@ export const AGENT_DEFAULTS = {
   shutdownTimeoutMs: 30_000,
   maxStdoutBytes: 10 * 1024 * 1024,
   maxStderrBytes: 10 * 1024 * 1024,
+  resourceCaps: {},
 } satisfies Partial<AgentOptions>;
 
 export interface AgentDeps {
