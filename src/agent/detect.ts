@@ -82,7 +82,6 @@ async function tryEach<T>(
   check: (binary: string) => Promise<T | undefined>,
 ): Promise<T | undefined> {
   for (const binary of binaries) {
-    // deno-lint-ignore no-await-in-loop -- the first that answers is taken
     for (const file of await findPrograms(binary, path)) {
       // deno-lint-ignore no-await-in-loop -- the first that answers is taken
       const found = await check(file);
