@@ -1,4 +1,5 @@
 import type { JsonObject } from "../domain/json.ts";
+import type { NamedRuntime } from "../domain/resolve_runtime.ts";
 
 /**
  * What the control plane knows besides the pack being read. Every absent part
@@ -17,11 +18,7 @@ export interface Known {
   offered?: ReadonlyMap<string, readonly string[]> | undefined;
 }
 
-export interface KnownRuntime {
-  ref: string;
-  /** Canonical name. */
-  name: string;
-  aliases: readonly string[];
-  /** With its dot, `.py`; null when it has none. */
+export interface KnownRuntime extends NamedRuntime {
+  /** `.py`; null when it has none. */
   file_extension: string | null;
 }

@@ -1,0 +1,89 @@
+import { Ajv, type ErrorObject, type ValidateFunction } from "ajv";
+import addFormats from "ajv-formats";
+import type { JsonObject } from "../domain/json.ts";
+
+/** Compiled schemas kept at once; a process meets few more than it has actions. */
+const KEPT = 500;
+
+const ajv = new Ajv({
+  allErrors: true,
+  strict: false,
+  logger: false,
+  // A schema with an `$id` is not remembered, so two packs may use one.
+  addUsedSchema: false,
+});
+// deno-lint-ignore no-explicit-any -- CommonJS default export without types of its own
+(addFormats as any)(ajv);
+
+/** By canonical text, oldest first. */
+const compiled = new Map<string, ValidateFunction>();
+
+/** Where and why a document is not a JSON Schema. */
+export interface SchemaFault {
+  path: string[];
+  message: string;
+}
+
+/** Every fault of a JSON Schema; empty when it can be used. */
+export function schemaFaults(schema: JsonObject): SchemaFault[] {
+  const body = plainSchema(schema);
+  try {
+    if (ajv.validateSchema(body) === true) {
+      compile(schema);
+      return [];
+    }
+    return (ajv.errors ?? []).slice(0, 10).map((error) => ({
+      path: pointerParts(error.instancePath),
+      message: error.message ?? "is not valid",
+    }));
+  } catch (error) {
+    return [{
+      path: [],
+      message: `is not a usable schema: ${(error as Error).message}`,
+    }];
+  }
+}
+
+/** A validator for a JSON Schema; kept for the next time. Throws when the schema cannot be used. */
+export function compile(schema: JsonObject): ValidateFunction {
+  const key = JSON.stringify(schema);
+  const kept = compiled.get(key);
+  if (kept !== undefined) {
+    compiled.delete(key);
+    compiled.set(key, kept);
+    return kept;
+  }
+  const validate = ajv.compile(plainSchema(schema));
+  compiled.set(key, validate);
+  for (const oldest of compiled.keys()) {
+    if (compiled.size <= KEPT) break;
+    ajv.removeSchema(compiled.get(oldest)!.schema as JsonObject);
+    compiled.delete(oldest);
+  }
+  return validate;
+}
+
+/** Without the keys that would choose another dialect, or make the validator asynchronous. */
+function plainSchema(schema: JsonObject): JsonObject {
+  const { $schema: _dialect, $async: _async, ...body } = schema;
+  return body;
+}
+
+/** What the fault is, with the allowed values where they matter. */
+export function errorText(error: ErrorObject): string {
+  const { message = "is not valid", params, keyword } = error;
+  if (keyword === "enum") {
+    return `${message}: ${JSON.stringify(params.allowedValues)}`;
+  }
+  if (keyword === "const") {
+    return `${message}: ${JSON.stringify(params.allowedValue)}`;
+  }
+  return message;
+}
+
+/** The parts of a JSON pointer. */
+export function pointerParts(pointer: string): string[] {
+  return pointer.split("/").slice(1).map((part) =>
+    part.replaceAll("~1", "/").replaceAll("~0", "~")
+  );
+}

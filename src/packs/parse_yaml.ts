@@ -1,0 +1,62 @@
+import { LineCounter, parseDocument } from "yaml";
+import { isObject } from "../domain/json.ts";
+import { convertNode, TooMuch } from "./convert_node.ts";
+import type { Located } from "./located.ts";
+import type { FileReport } from "./report.ts";
+
+/**
+ * Parses one YAML 1.2 (core schema) document whose top level is a mapping.
+ * Undefined when it has errors; they are in `report`. Hostile text costs
+ * bounded time and memory.
+ */
+export function parseYaml(
+  text: string,
+  report: FileReport,
+): Located | undefined {
+  const lineCounter = new LineCounter();
+  const lineOf = (offset: number) => lineCounter.linePos(offset).line || 1;
+  try {
+    const doc = parseDocument(text, {
+      version: "1.2",
+      schema: "core",
+      lineCounter,
+      prettyErrors: false,
+      // The library compares every key with every other; the conversion finds duplicates in one pass.
+      uniqueKeys: false,
+      logLevel: "silent",
+    });
+    for (const { pos, code, message } of doc.errors) {
+      report.error(lineOf(pos[0]), "", errorText(code, message));
+    }
+    for (const { pos, message } of doc.warnings) {
+      report.warn(lineOf(pos[0]), "", plain(message));
+    }
+    if (report.errors.length > 0) return;
+    const { value, marks } = convertNode(doc.contents, { lineOf, report });
+    if (report.errors.length > 0) return;
+    if (isObject(value)) return { root: value, marks };
+    report.error(1, "", "the top level must be a mapping (key: value)");
+  } catch (error) {
+    if (error instanceof TooMuch) {
+      report.error(error.line, "", error.message);
+    } else if (error instanceof RangeError) {
+      report.error(1, "", "the document is nested too deeply");
+    } else {
+      throw error;
+    }
+  }
+}
+
+function errorText(code: string, message: string): string {
+  return code === "MULTIPLE_DOCS"
+    ? "a second document begins here; a file holds one"
+    : plain(message);
+}
+
+/** One line, beginning in lower case like every other message. */
+function plain(message: string): string {
+  const line = message.replace(/\s+/g, " ").trim();
+  return /^[A-Z][a-z]/.test(line)
+    ? line.charAt(0).toLowerCase() + line.slice(1)
+    : line;
+}
