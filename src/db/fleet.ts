@@ -125,15 +125,38 @@ export async function storeActionRequirements(
         is distinct from (excluded.key, excluded.action_updated)`;
 }
 
-/** All requirements, with whether executions wait for an agent of them. */
+export interface RequirementRow extends KeyedRequirement {
+  /** Executions wait for an agent of it. */
+  waiting: boolean;
+  /** Work has been in its queue for longer than a second. */
+  crowded: boolean;
+}
+
+/** All requirements. */
 export async function readRequirements(
   sql: Queryable,
-): Promise<(KeyedRequirement & { waiting: boolean })[]> {
-  return await sql<(KeyedRequirement & { waiting: boolean })[]>`
+): Promise<RequirementRow[]> {
+  return await sql<RequirementRow[]>`
     select r.key, r.body, exists (
-      select from execution e
-      where e.requirement = r.key and e.status = 'requested' and e.waiting_for is not null) as waiting
+        select from execution e
+        where e.requirement = r.key and e.status = 'requested' and e.waiting_for is not null) as waiting,
+      exists (
+        select from execution e
+        where e.requirement = r.key and e.status = 'scheduled'
+          and e.scheduled_at < now() - interval '1 s') as crowded
     from requirement r order by r.key`;
+}
+
+/** Those of the keys in whose queue work has been for longer than a second. */
+export async function crowdedQueues(
+  sql: Queryable,
+  keys: readonly string[],
+): Promise<string[]> {
+  const rows = await sql<{ key: string }[]>`
+    select k.key from unnest(${[...keys]}::text[]) as k (key)
+    where exists (select from execution e
+      where e.requirement = k.key and e.status = 'scheduled' and e.scheduled_at < now() - interval '1 s')`;
+  return rows.map((row) => row.key);
 }
 
 /**
