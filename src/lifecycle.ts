@@ -10,8 +10,17 @@ export interface Stop extends Disposable {
 }
 
 /**
- * A stop that SIGINT and SIGTERM ask for: softly at first, hard after `graceMs`
- * or at the second signal. Disposing gives the signals back.
+ * `deno task` passes on the SIGINT of a Ctrl-C that the terminal has sent to
+ * the whole group already: two signals this close are one wish.
+ */
+const SAME_WISH_MS = 300;
+const SIGNALS: readonly Deno.Signal[] = Deno.build.os === "windows"
+  ? ["SIGINT"]
+  : ["SIGINT", "SIGTERM", "SIGHUP"];
+
+/**
+ * A stop that SIGINT, SIGTERM and SIGHUP ask for: softly at first, hard after
+ * `graceMs` or at the second signal. Disposing gives the signals back.
  */
 export function stopOnSignals({ graceMs }: { graceMs: number }): Stop {
   const soft = new AbortController();
@@ -28,18 +37,27 @@ export function stopOnSignals({ graceMs }: { graceMs: number }): Stop {
     Deno.unrefTimer(timer as unknown as number);
   }
 
-  const onInt = () => request("SIGINT");
-  const onTerm = () => request("SIGTERM");
-  Deno.addSignalListener("SIGINT", onInt);
-  Deno.addSignalListener("SIGTERM", onTerm);
+  let lastSignal = -Infinity;
+  function onSignal(name: string) {
+    const now = performance.now();
+    const same = now - lastSignal < SAME_WISH_MS;
+    lastSignal = now;
+    if (!same) request(name);
+  }
+  // Listening to any signal ends that SIGHUP is ignored, so it is heard here in either case.
+  const nohup = ignoresHangup();
+  const listeners = SIGNALS.map((name) => ({
+    name,
+    on: () => name === "SIGHUP" && nohup ? undefined : onSignal(name),
+  }));
+  for (const { name, on } of listeners) Deno.addSignalListener(name, on);
   return {
     soft: soft.signal,
     hard: hard.signal,
     request,
     [Symbol.dispose]() {
       clearTimeout(timer);
-      Deno.removeSignalListener("SIGINT", onInt);
-      Deno.removeSignalListener("SIGTERM", onTerm);
+      for (const { name, on } of listeners) Deno.removeSignalListener(name, on);
     },
   };
 }
@@ -50,4 +68,15 @@ export function aborted(signal: AbortSignal): Promise<void> {
   return new Promise((resolve) =>
     signal.addEventListener("abort", () => resolve(), { once: true })
   );
+}
+
+/** True under `nohup`. */
+function ignoresHangup(): boolean {
+  try {
+    const status = Deno.readTextFileSync("/proc/self/status");
+    const mask = /^SigIgn:\s*([0-9a-f]+)$/m.exec(status)?.[1] ?? "0";
+    return (BigInt(`0x${mask}`) & 1n) === 1n;
+  } catch {
+    return false; // no /proc on this system
+  }
 }
