@@ -52,7 +52,7 @@ export async function insertExecutions(
         ${batch.map((b) => b.timeout_seconds)}::float8[],
         ${batch.map((b) => b.parent)}::bigint[],
         ${batch.map((b) => b.executor)}::bigint[],
-        ${batch.map((b) => b.checked)}::boolean[]
+        ${batch.map((b) => String(b.checked))}::text[]::boolean[]
       ) with ordinality as r(action_ref, config, env_vars, sets, policy, "limit", selector,
         tolerations, affinity, timeout, parent, executor, checked, ord)
     ), chosen as (

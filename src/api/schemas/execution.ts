@@ -11,7 +11,12 @@ import {
   times,
   Timestamp,
 } from "./common.ts";
-import { AffinityRules, Selector, Tolerations } from "./placement.ts";
+import {
+  AffinityRules,
+  isStorable,
+  Selector,
+  Tolerations,
+} from "./placement.ts";
 
 export const Status = z.enum(EXECUTION_STATUSES).openapi("ExecutionStatus");
 export const RetentionPolicy = z.enum(["versions", "days", "hours", "minutes"]);
@@ -74,8 +79,8 @@ const envVars = z.record(
   for (const [name, value] of Object.entries(vars)) {
     if (value === null || name.startsWith("ATTUNE_")) continue;
     kept[name] = String(value);
-    if (kept[name].includes("\0")) {
-      const message = "must not contain the NUL character";
+    if (!isStorable(kept[name])) {
+      const message = "must not contain NUL or lone surrogates";
       context.addIssue({ code: "custom", path: [name], message });
     }
   }

@@ -2,16 +2,26 @@ import { z } from "@hono/zod-openapi";
 import type { Affinity, Toleration } from "../../domain/placement.ts";
 import { optional, withDefault } from "./common.ts";
 
+/** False for text that the database cannot keep in a JSON document. */
+export function isStorable(text: string): boolean {
+  return text.isWellFormed() && !text.includes("\0");
+}
+
+const text = z.string().refine(
+  isStorable,
+  "must not contain NUL or lone surrogates",
+);
+
 /** Where work may go (packs.md 2.6, api.md 4.7). */
-export const Selector = z.record(z.string(), z.string()).openapi(
+export const Selector = z.record(text, text).openapi(
   "WorkerSelector",
 );
 
 export const Tolerations: z.ZodType<Toleration[]> = z.array(
   z.object({
-    key: z.string().min(1),
+    key: text.min(1),
     operator: withDefault(z.enum(["equal", "exists"]), "equal"),
-    value: optional(z.string()),
+    value: optional(text),
     effect: optional(z.enum(["no_schedule", "prefer_no_schedule"])),
   }).transform(({ value, effect, ...rest }): Toleration => ({
     ...rest,
@@ -21,12 +31,12 @@ export const Tolerations: z.ZodType<Toleration[]> = z.array(
 ).openapi("WorkerTolerations");
 
 const Term = z.object({
-  match_labels: withDefault(z.record(z.string(), z.string()), {}),
+  match_labels: withDefault(z.record(text, text), {}),
   match_expressions: withDefault(
     z.array(z.object({
-      key: z.string().min(1),
+      key: text.min(1),
       operator: z.enum(["in", "not_in", "exists", "does_not_exist"]),
-      values: withDefault(z.array(z.string()), []),
+      values: withDefault(z.array(text), []),
     })),
     [],
   ),
