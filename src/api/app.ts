@@ -7,21 +7,32 @@ import type { ApiDeps, ApiEnv } from "./env.ts";
 import { ApiError } from "./errors.ts";
 import { limitBody } from "./limit_body.ts";
 import { renderError } from "./render_error.ts";
+import { actions } from "./routes/actions.ts";
 import { agentFiles } from "./routes/agent_files.ts";
 import { agentSession } from "./routes/agent_session.ts";
 import { agentWork } from "./routes/agent_work.ts";
 import { artifacts } from "./routes/artifacts.ts";
 import { auth } from "./routes/auth.ts";
 import { authMe } from "./routes/auth_me.ts";
+import { addDocs } from "./routes/docs.ts";
 import { executionStreams } from "./routes/execution_streams.ts";
 import { executions } from "./routes/executions.ts";
 import { health } from "./routes/health.ts";
+import { packInstall } from "./routes/pack_install.ts";
+import { packs } from "./routes/packs.ts";
+import { runtimes } from "./routes/runtimes.ts";
+import { workers } from "./routes/workers.ts";
 
 /** Every router, in order: a literal path must come before a parameter that matches it. */
 const ROUTERS: OpenAPIHono<ApiEnv>[] = [
   health,
   auth,
   authMe,
+  packInstall,
+  packs,
+  actions,
+  runtimes,
+  workers,
   executionStreams,
   executions,
   artifacts,
@@ -57,6 +68,7 @@ export function makeApp(deps: ApiDeps): Api {
   app.use("/api/v1/*", (c, next) => exists(c) ? authenticate(c, next) : next());
   app.use(limitBody);
   for (const router of ROUTERS) app.route("/", router);
+  addDocs(app, deps.settings.version);
   return app;
 }
 

@@ -64,3 +64,10 @@ export async function assignedSetRefs(
     where a.identity = ${identity} order by s.ref collate "C"`;
   return rows.map(({ ref }) => ref);
 }
+
+/** All permission sets. */
+export async function listPermissionSets(sql: Db): Promise<GrantSet[]> {
+  return await sql<
+    GrantSet[]
+  >`select ref, grants from permission_set order by ref`;
+}

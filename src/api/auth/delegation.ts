@@ -1,4 +1,4 @@
-import { findPermissionSets } from "../../db/permission.ts";
+import { findPermissionSets, type GrantSet } from "../../db/permission.ts";
 import type { ApiDeps, Caller } from "../env.ts";
 import { ApiError } from "../errors.ts";
 import { isUnconstrained } from "./allow.ts";
@@ -21,22 +21,37 @@ export async function checkDelegation(
   if (unknown !== undefined) {
     throw new ApiError("FORBIDDEN", `Permission set "${unknown}" is not known`);
   }
-  const held = new Set(
-    caller.kind === "worker" ? [] : caller.grants.filter(isUnconstrained)
-      .flatMap(({ resource, actions }) =>
-        actions.map((action) => `${resource}:${action}`)
-      ),
-  );
-  for (const { ref, grants } of sets) {
-    for (const { resource, actions } of grants) {
-      const excess = actions.find((action) =>
-        !held.has(`${resource}:${action}`)
-      );
-      if (excess === undefined) continue;
-      throw new ApiError(
-        "FORBIDDEN",
-        `Cannot hand out permission set "${ref}": it grants "${resource}:${excess}", which you do not have`,
-      );
-    }
+  const held = heldBy(caller);
+  for (const set of sets) {
+    const excess = excessOf(set, held);
+    if (excess === undefined) continue;
+    throw new ApiError(
+      "FORBIDDEN",
+      `Cannot hand out permission set "${set.ref}": it grants "${excess}", which you do not have`,
+    );
   }
+}
+
+/** `resource:action` of every grant that holds for all targets. */
+export function heldBy(caller: Caller): ReadonlySet<string> {
+  return new Set(
+    caller.kind === "worker"
+      ? []
+      : caller.grants.filter(isUnconstrained).flatMap(permissions),
+  );
+}
+
+/** True when a set grants nothing that is not held. */
+export function isWithin(set: GrantSet, held: ReadonlySet<string>): boolean {
+  return excessOf(set, held) === undefined;
+}
+
+function excessOf({ grants }: GrantSet, held: ReadonlySet<string>) {
+  return grants.flatMap(permissions).find((one) => !held.has(one));
+}
+
+function permissions(
+  { resource, actions }: GrantSet["grants"][number],
+): string[] {
+  return actions.map((action) => `${resource}:${action}`);
 }

@@ -1,0 +1,141 @@
+import { join } from "node:path";
+import { findPack } from "../db/pack_list.ts";
+import { type KnownRows, readKnown } from "../db/pack_known.ts";
+import { storePack } from "../db/store_pack.ts";
+import { NUDGE } from "../domain/changes.ts";
+import type { LoadReport } from "../domain/pack.ts";
+import type { Known } from "../packs/known.ts";
+import { readPack } from "../packs/read_pack.ts";
+import type { ApiDeps } from "./env.ts";
+import { ApiError } from "./errors.ts";
+import { copyToStage, openStage, type Stage, swapTrees } from "./pack_stage.ts";
+
+/** What installing needs of the API's dependencies. */
+export type InstallDeps = Pick<ApiDeps, "db" | "bus" | "log"> & {
+  settings: Pick<ApiDeps["settings"], "packsBaseDir">;
+};
+
+export interface InstallOptions {
+  /** Replace a pack of the same ref; without it that is 409. */
+  force: boolean;
+  source: "bundled" | "register" | "upload";
+  /** A directory outside the pack that holds its `runtimes/*.yaml`. */
+  runtimesDir?: string | undefined;
+}
+
+export interface Installed {
+  report: LoadReport;
+  /** It has tests; nobody ran them. */
+  hasTests: boolean;
+}
+
+/**
+ * Installs the pack in `dir`, which stays as it is: checks a copy of it, then
+ * stores its rows and puts the copy in place, both or neither. Throws 400 with
+ * every fault of its files, 409 when it exists and `force` is not given.
+ */
+export async function installPack(
+  deps: InstallDeps,
+  dir: string,
+  options: InstallOptions,
+): Promise<Installed> {
+  await using stage = await openStage(deps.settings.packsBaseDir);
+  const { runtimesDir } = options;
+  const tree = await copyToStage(stage, dir, { runtimesDir });
+  return await installStaged(deps, stage, tree, options);
+}
+
+/** {@linkcode installPack} for a tree that is on a stage already. */
+export async function installStaged(
+  deps: InstallDeps,
+  stage: Stage,
+  tree: string,
+  { force, source }: InstallOptions,
+): Promise<Installed> {
+  const { db, log, settings } = deps;
+  const reading = await readPack(tree, {
+    bundled: source === "bundled",
+    known: toKnown(await readKnown(db, await refIn(tree))),
+  });
+  if (!reading.ok) {
+    const { packRef, errors } = reading;
+    throw new ApiError(
+      "BAD_REQUEST",
+      `Pack '${packRef}' cannot be loaded: ${errors[0]?.message}` +
+        (errors.length > 1 ? ` (and ${errors.length - 1} more)` : ""),
+      errors,
+    );
+  }
+  const { pack, warnings, contentHash } = reading;
+  if (!force && await findPack(db, pack.ref) !== undefined) {
+    throw new ApiError(
+      "CONFLICT",
+      `Pack '${pack.ref}' exists already; send force=true to replace it`,
+    );
+  }
+  await using files = swapTrees(
+    stage,
+    tree,
+    join(settings.packsBaseDir, pack.ref),
+  );
+  const report = await storePack(db, pack, {
+    contentHash,
+    inPlace: () => files.swap(),
+    warnings,
+  });
+  files.keep();
+  const { version } = pack;
+  for (const { message } of report.warnings) log.warn(message);
+  log.info("pack loaded", { pack: pack.ref, version, source });
+  announcePack(deps, pack.ref, contentHash);
+  return { report, hasTests: pack.testing !== null };
+}
+
+function toKnown(rows: KnownRows): Known {
+  const schemas = (of: KnownRows["actions"]) =>
+    new Map(of.map(({ ref, schema }) => [ref, schema]));
+  return {
+    packs: new Map(rows.packs.map(({ ref, version }) => [ref, version])),
+    runtimes: rows.runtimes,
+    triggers: schemas(rows.triggers),
+    actions: schemas(rows.actions),
+    ...(rows.offered !== null && {
+      offered: new Map(
+        rows.offered.map(({ name, versions }) => [name, versions]),
+      ),
+    }),
+  };
+}
+
+/** The ref as far as it can be told before the pack is read: its own old components are not "known" to it. */
+async function refIn(tree: string): Promise<string> {
+  const text = await Deno.readTextFile(join(tree, "pack.yaml"))
+    .catch(() => "");
+  return /^ref:\s*["']?([\w-]+)/m.exec(text)?.[1] ?? "";
+}
+
+/** Tells everybody that a pack changed; null = it is gone. */
+export function announcePack(
+  { bus }: Pick<ApiDeps, "bus">,
+  ref: string,
+  hash: string | null,
+): void {
+  bus.nudge(NUDGE.pack, { ref, hash });
+  bus.nudge(NUDGE.fleet, {});
+}
+
+/** Removes the files of a pack that is no longer stored. */
+export async function removePackFiles(
+  { settings }: Pick<InstallDeps, "settings">,
+  ref: string,
+): Promise<void> {
+  await using stage = await openStage(settings.packsBaseDir);
+  try {
+    await Deno.rename(
+      join(settings.packsBaseDir, ref),
+      join(stage.dir, "removed"),
+    );
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+}
