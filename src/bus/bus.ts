@@ -32,7 +32,10 @@ export interface QueueOptions {
   ackWaitMs?: number;
 }
 
-/** Disposing gives every message that was neither acknowledged nor given back to others. */
+/**
+ * Disposing gives every message that was neither acknowledged nor given back to
+ * others. One that was given back, or that came again, may come twice.
+ */
 export interface Taker<T> extends AsyncDisposable {
   /** Says that `count` more messages are welcome. Wishes add up, and outlive reconnects. */
   want(count: number): void;

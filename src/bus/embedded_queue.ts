@@ -62,7 +62,7 @@ export class EmbeddedQueue implements Disposable {
   /** Gives back everything that `wisher` holds. Its `wanted` must be 0. */
   leave(wisher: Wisher): void {
     for (const message of [...this.#held.keys()]) {
-      if (message.held?.wisher === wisher) message.held.nak();
+      if (message.held?.wisher === wisher) this.giveBack(message.held, 0);
     }
   }
 
@@ -170,6 +170,7 @@ class Handed implements Delivery<unknown> {
   readonly message: Message;
   readonly wisher: Wisher;
   readonly #queue: EmbeddedQueue;
+  #settled = false;
 
   constructor(queue: EmbeddedQueue, message: Message, wisher: Wisher) {
     this.#queue = queue;
@@ -180,10 +181,14 @@ class Handed implements Delivery<unknown> {
   }
 
   ack(): void {
+    if (this.#settled) return;
+    this.#settled = true;
     this.#queue.finish(this.message);
   }
 
   nak(delayMs = 0): void {
+    if (this.#settled) return;
+    this.#settled = true;
     this.#queue.giveBack(this, delayMs);
   }
 }
