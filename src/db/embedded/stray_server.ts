@@ -20,7 +20,7 @@ export async function endStrayServer(
   if (pid === undefined) return;
   const command = await commandOf(pid);
   if (command === undefined) return; // the new server takes the file over
-  if (!command.includes(data)) {
+  if (!command.includes(`postgres -D ${data} `)) {
     // Common in containers, where the same few numbers come back at every start.
     await Deno.remove(pidFile);
     return;
