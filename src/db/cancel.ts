@@ -34,7 +34,7 @@ export async function requestCancel(
         and b.status in ('requested', 'scheduling', 'scheduled', 'running')
       order by c.id
       for update of c
-    ), wanted as (
+    ), wanted as materialized (
       select id, status, 'Cancelled by user before execution started' as error from before
       union all
       select id, status, format('Cancelled before execution started, with its parent execution %s', ${id}::bigint) from child
@@ -49,8 +49,8 @@ export async function requestCancel(
         waiting_for = null,
         updated = now()
       from wanted w
-      where e.id = w.id and e.status = w.status
-        and e.status in ('requested', 'scheduling', 'scheduled', 'running')
+      -- Not e.status: that is as of the statement's start, w.status as of the lock.
+      where e.id = w.id and w.status in ('requested', 'scheduling', 'scheduled', 'running')
       returning ${changeColumns(sql)}, w.status as old_status, e.worker
     )
     select * from moved e

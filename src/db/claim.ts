@@ -85,7 +85,7 @@ export async function claimExecutions(
         and exists (select from worker w where w.id = ${workerId} and not w.cordoned)
       order by e.id
       for update of e
-    ), about as (
+    ), about as materialized (
       select l.id, row_to_json(r) as runtime, case
         when a.id is null then 'The action was deleted before the execution could start'
         when r.ref is null then format('No runtime is known by the name "%s"; load the pack that brings it', a.runtime)

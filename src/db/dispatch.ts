@@ -84,7 +84,7 @@ export async function dispatchExecutions(
       order by ${"ids" in source ? sql`e.id` : sql`e.due_at, e.id`}
       limit ${BATCH}
       for update of e skip locked
-    ), ready as (
+    ), ready as materialized (
       select p.id, r.key
       from picked p
       join action a on a.id = p.action and a.enabled
