@@ -1,3 +1,4 @@
+// deno-lint-ignore-file no-await-in-loop -- the steps of a test follow one another
 import assert from "node:assert/strict";
 import {
   anAction,
