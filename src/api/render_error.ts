@@ -11,7 +11,7 @@ export function renderError(error: Error, c: Context<ApiEnv>): Response {
       : { error: { code: 401, message: error.message } };
     return c.json(body, 401, { "WWW-Authenticate": "Bearer" });
   }
-  const shown = toApiError(error);
+  const shown = toApiError(error, c.req.url);
   if (STATUS_OF[shown.code] >= 500 && !(error instanceof ApiError)) {
     c.var.deps.log.error("request failed", {
       method: c.req.method,
@@ -26,7 +26,7 @@ export function renderError(error: Error, c: Context<ApiEnv>): Response {
   );
 }
 
-function toApiError(error: Error): ApiError {
+function toApiError(error: Error, url: string): ApiError {
   if (error instanceof ApiError) return error;
   if (error instanceof TokenRefused) {
     return new ApiError("UNAUTHORIZED", error.message);
@@ -37,7 +37,7 @@ function toApiError(error: Error): ApiError {
       error.message,
     );
   }
-  return databaseFault(error) ??
+  return databaseFault(error, url) ??
     new ApiError(
       "INTERNAL_SERVER_ERROR",
       "Something went wrong on the server; its log has the details under this request's X-Request-Id",
@@ -52,14 +52,14 @@ const CODE_OF_STATUS = new Map<number, ErrorCode>([
 
 const CANNOT_BE_STORED = new Set(["22021", "22P05"]);
 
-function databaseFault(error: Error): ApiError | undefined {
+function databaseFault(error: Error, url: string): ApiError | undefined {
   const code = "code" in error && typeof error.code === "string"
     ? error.code
     : "";
   if (error.name === "PostgresError") {
     return CANNOT_BE_STORED.has(code)
       ? new ApiError(
-        "VALIDATION_ERROR",
+        url.includes("%00") ? "BAD_REQUEST" : "VALIDATION_ERROR",
         "Text may not contain the NUL character or lone surrogates",
       )
       : new ApiError("DATABASE_ERROR", "The database refused the statement");

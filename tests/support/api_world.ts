@@ -50,14 +50,14 @@ export interface AskOptions {
   signal?: AbortSignal;
 }
 
-const ALL = ["create", "read", "update", "delete", "execute", "cancel"];
-const EVERYTHING: Grant[] = [
-  { resource: "actions", actions: ALL },
-  { resource: "executions", actions: [...ALL, "decrypt"] },
-  { resource: "artifacts", actions: ALL },
-  { resource: "packs", actions: ALL },
-  { resource: "keys", actions: ["read", "decrypt"] },
+const ALL = [
+  ...["create", "read", "update", "delete", "execute", "cancel", "decrypt"],
+  ...["install", "configure", "manage"],
 ];
+const EVERYTHING: Grant[] = [
+  ...["actions", "executions", "artifacts", "packs", "keys", "runtimes"],
+  ...["workers", "identities", "permissions", "rules", "triggers"],
+].map((resource) => ({ resource, actions: ALL }));
 
 export async function apiWorld(
   settings: Partial<ApiSettings> = {},
@@ -243,7 +243,7 @@ export const CAPABILITIES: Capabilities = {
 /** Registers an agent. */
 export function aWorker(
   world: ApiWorld,
-  { name = "worker-a", instance_id = crypto.randomUUID() } = {},
+  { name = "worker-a", instance_id = crypto.randomUUID() as string } = {},
 ): Promise<RegisterAnswer> {
   return world.json(200, "POST", "/api/v1/agent/register", {
     token: JOIN_TOKEN,

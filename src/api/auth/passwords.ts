@@ -28,6 +28,8 @@ export async function isPassword(
   password: string,
   hash: string | null | undefined,
 ): Promise<boolean> {
+  // The library throws on it; nobody has an empty password.
+  if (password === "") return false;
   const known = typeof hash === "string" && hash.startsWith("$argon2id$");
   decoy ??= hashPassword(crypto.randomUUID());
   const matches = await argon2Verify({
