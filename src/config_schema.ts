@@ -146,8 +146,11 @@ export const SETTINGS = {
     queue_timeout: setting(seconds(1, DAY), 300, {
       meaning: "seconds an execution may wait for a suitable agent",
     }),
-    execution_retention_days: setting(integer(0, 36_500), 30, {
-      meaning: "days finished executions are kept; 0 = for ever",
+    execution_retention_days: setting(integer(1, 36_500), 30, {
+      meaning: "days finished executions and their logs are kept",
+    }),
+    worker_retention_days: setting(integer(1, 36_500), 30, {
+      meaning: "days after which a vanished agent is forgotten",
     }),
   },
   worker: {

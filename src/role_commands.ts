@@ -21,7 +21,7 @@ export function addApi(program: Command): void {
   withExample(
     program.command("api").description("serve the HTTP API"),
     "ATTUNE__DATABASE__URL=postgres://... ATTUNE__MESSAGE_QUEUE__URL=nats://... attune api",
-  ).action(async () => (await import("./role_api.ts")).runApi());
+  ).action(async () => (await import("./role_server.ts")).runApi());
 }
 
 /** `attune scheduler` */
@@ -29,7 +29,7 @@ export function addScheduler(program: Command): void {
   withExample(
     program.command("scheduler").description("decide what runs when"),
     "ATTUNE__DATABASE__URL=postgres://... ATTUNE__MESSAGE_QUEUE__URL=nats://... attune scheduler",
-  ).action(async () => (await import("./role_scheduler.ts")).runScheduler());
+  ).action(async () => (await import("./role_server.ts")).runScheduler());
 }
 
 /** `attune agent` */
