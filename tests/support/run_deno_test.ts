@@ -21,6 +21,7 @@ export interface RunDenoTestOptions {
 export async function runDenoTest(
   { args, env, signal }: RunDenoTestOptions,
 ): Promise<TestRun> {
+  if (signal.aborted) return { success: false, counts: countTests("") };
   const child = new Deno.Command(Deno.execPath(), {
     args: ["test", "-A", "--parallel", ...args],
     env: {

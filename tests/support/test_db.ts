@@ -21,7 +21,10 @@ export async function testDb(): Promise<TestDb> {
   const name = `t_${crypto.randomUUID().replaceAll("-", "")}`;
   await asAdmin(serverUrl, async (admin) => {
     const template = await templateDb(admin, serverUrl);
-    await admin`create database ${admin(name)} template ${admin(template)}`;
+    await admin`
+      create database ${admin(name)} template ${
+      admin(template)
+    } strategy file_copy`;
   });
   const url = databaseUrl(serverUrl, name);
   const sql = connectDb({ url, max: 5, applicationName: "test" });
