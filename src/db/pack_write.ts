@@ -2,6 +2,7 @@ import type { JsonObject } from "../domain/json.ts";
 import { assign, given, jsonText } from "./assign.ts";
 import type { Db } from "./connect.ts";
 import { findPack, type PackRow } from "./pack_list.ts";
+import { lockPack } from "./pack_store/pack_row.ts";
 
 export interface NewPack {
   ref: string;
@@ -69,8 +70,28 @@ export async function updatePack(
   return await findPack(sql, ref);
 }
 
-/** Deletes the pack with all that belongs to it. False when there was none. */
-export async function deletePack(sql: Db, ref: string): Promise<boolean> {
-  const rows = await sql`delete from pack where ref = ${ref} returning id`;
-  return rows.length === 1;
+export interface DeletePackOptions {
+  /** Removes its tree; runs last, before the commit, so that a load of the same pack cannot come between. */
+  removeFiles?: () => Promise<void>;
+}
+
+/**
+ * Deletes the pack with all that belongs to it; other packs' triggers lose the
+ * sensors it gave them. False when there was none.
+ */
+export function deletePack(
+  sql: Db,
+  ref: string,
+  { removeFiles = () => Promise.resolve() }: DeletePackOptions = {},
+): Promise<boolean> {
+  return sql.begin(async (sql) => {
+    await lockPack(sql, ref);
+    await sql`
+      update trigger t set sensor = null, sensor_ref = null, updated = now()
+      from sensor s join pack p on p.id = s.pack
+      where s.id = t.sensor and p.ref = ${ref}`;
+    const rows = await sql`delete from pack where ref = ${ref} returning id`;
+    if (rows.length === 1) await removeFiles();
+    return rows.length === 1;
+  });
 }

@@ -137,8 +137,9 @@ packs.openapi(
     const { deps } = c.var;
     const { ref } = c.req.valid("param");
     allowPack(c, "delete", await packByRef(c, ref));
-    if (!await deletePack(deps.db, ref)) throw unknownPack(ref);
-    await removePackFiles(deps, ref);
+    const removeFiles = () => removePackFiles(deps, ref);
+    const deleted = await deletePack(deps.db, ref, { removeFiles });
+    if (!deleted) throw unknownPack(ref);
     announcePack(deps, ref, null);
     return c.json(success(`Pack '${ref}' deleted`));
   },

@@ -41,7 +41,7 @@ export async function runProgram(
     const output = error instanceof Error ? error.message : String(error);
     return { code: 127, stdout: "", output };
   }
-  const stop = () => child.kill("SIGTERM");
+  const stop = () => signalChild(child, "SIGTERM");
   signal?.addEventListener("abort", stop, { once: true });
   const [stdout, stderr, { code }] = await Promise.all([
     child.stdout.text(),
@@ -61,5 +61,19 @@ async function feed(stream: WritableStream<Uint8Array>, text: string) {
     await writer.close();
   } catch (error) {
     if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
+  }
+}
+
+/** Nothing happens when the process has just ended. */
+export function signalChild(
+  child: Deno.ChildProcess,
+  signal: Deno.Signal,
+): void {
+  try {
+    child.kill(signal);
+  } catch (error) {
+    const ended = error instanceof TypeError ||
+      error instanceof Deno.errors.NotFound;
+    if (!ended) throw error;
   }
 }

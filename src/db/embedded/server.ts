@@ -1,5 +1,6 @@
 import type { Log } from "../../log.ts";
 import { pollUntil } from "./poll_until.ts";
+import { signalChild } from "./run_program.ts";
 import type { ServerUser } from "./server_user.ts";
 
 export interface Server extends AsyncDisposable {
@@ -144,7 +145,7 @@ async function stopServer(
   const steps = [["SIGINT", 20_000], ["SIGQUIT", 10_000], ["SIGKILL", 5_000]];
   for (const [signal, ms] of steps as [Deno.Signal, number][]) {
     if (hasEnded()) break;
-    child.kill(signal);
+    signalChild(child, signal);
     const timer = Promise.withResolvers<void>();
     const id = setTimeout(timer.resolve, ms);
     // deno-lint-ignore no-await-in-loop -- the harder way only when the first failed
