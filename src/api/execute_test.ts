@@ -174,7 +174,7 @@ Deno.test("POST execute refuses what cannot be", async (test) => {
   await anAction(t.sql, "off.on");
   await t.sql`update pack set enabled = false where ref = 'off'`;
   await t.sql`insert into permission_set (ref, grants) values ('demo.ops',
-    '[{"resource":"workers","actions":["manage"]}]')`;
+    '[{"resource":"vault","actions":["open"]}]')`;
   for (const [what, status, code, body] of refused) {
     await test.step(what, async () => {
       const answer = await t.json(status, "POST", EXECUTE, { body });
