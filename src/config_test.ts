@@ -312,6 +312,18 @@ Deno.test("shownValues() masks secrets and passwords in URLs", async () => {
   assert.doesNotMatch(JSON.stringify(shown), /hunter2|0123456789abcdef/);
 });
 
+Deno.test("configReference() is what README shows", async () => {
+  const readme = await Deno.readTextFile(
+    new URL("../README.md", import.meta.url),
+  );
+  // The formatter aligns the columns there.
+  const plain = (text: string) => text.replace(/ +/g, " ").replace(/-+/g, "-");
+  const rows = plain(configReference()).trim().split("\n").slice(2);
+  for (const row of rows) assert.ok(plain(readme).includes(row), row);
+  const shown = readme.match(/^\| `[a-z_.]+` +\| `ATTUNE_/gm) ?? [];
+  assert.equal(shown.length, rows.length);
+});
+
 Deno.test("configReference() has a row for every key", () => {
   const rows = configReference().trim().split("\n");
   assert.ok(rows.length > 45);

@@ -1,7 +1,8 @@
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { out } from "./cli/terminal.ts";
 import { type Config, loadConfig } from "./config.ts";
-import { lockHome } from "./db/home_lock.ts";
+import { type HomeLock, lockHome } from "./db/home_lock.ts";
 import { watchLaunchers } from "./launcher_watch.ts";
 import type { Stop } from "./lifecycle.ts";
 import type { Log } from "./log.ts";
@@ -15,6 +16,7 @@ import { readOrMakeSecrets } from "./start_secrets.ts";
 
 /** Killing what still runs, and closing the servers. */
 const CLOSING_MS = 10_000;
+const PATIENCE_MS = 3_000;
 
 /** `attune start`: every role in this process, until it is asked to stop. */
 export async function start({ verbose }: { verbose: boolean }): Promise<void> {
@@ -24,7 +26,7 @@ export async function start({ verbose }: { verbose: boolean }): Promise<void> {
     preset: startPreset,
   });
   await using outermost = new AsyncDisposableStack();
-  const lock = outermost.use(await lockHome(given.home));
+  const lock = outermost.use(await lockSoon(given.home));
   const { level } = given.log;
   const log = openStartLog({ home: given.home, level, verbose }, outermost);
   const config = withSecrets(given, await readOrMakeSecrets(given.home));
@@ -39,6 +41,20 @@ export async function start({ verbose }: { verbose: boolean }): Promise<void> {
       await openAll(config, { sources, log, stack, stop, tell: lock.tell });
     },
   });
+}
+
+/** A stack that is just ending may take a moment; one that runs is named in the error. */
+async function lockSoon(home: string): Promise<HomeLock> {
+  for (const until = performance.now() + PATIENCE_MS;;) {
+    try {
+      // deno-lint-ignore no-await-in-loop -- one try after the other
+      return await lockHome(home);
+    } catch (error) {
+      if (performance.now() > until) throw error;
+    }
+    // deno-lint-ignore no-await-in-loop -- one try after the other
+    await delay(100);
+  }
 }
 
 interface Opening {
