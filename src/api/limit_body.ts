@@ -3,24 +3,21 @@ import type { ApiEnv } from "./env.ts";
 import { ApiError } from "./errors.ts";
 
 const LIMIT = 2 * 1024 * 1024;
-/** Routes that take such bodies read them as a stream and limit them themselves. */
-const LARGE = /^(multipart\/form-data|application\/octet-stream)\b/i;
+/** These take larger bodies; they read them as a stream and limit them themselves. */
+const LARGE = /^\/api\/v1\/(packs\/upload$|agent\/executions\/)/;
 
 /** Refuses (413) bodies over 2 MiB, also those that do not say how large they are. */
 export async function limitBody(c: Context<ApiEnv>, next: Next): Promise<void> {
   const { raw } = c.req;
   const declared = c.req.header("content-length");
-  if (Number(declared ?? 0) > LIMIT && !isLarge(c)) throw tooLarge();
-  if (raw.body !== null && declared === undefined && !isLarge(c)) {
+  const isLarge = LARGE.test(c.req.path);
+  if (Number(declared ?? 0) > LIMIT && !isLarge) throw tooLarge();
+  if (raw.body !== null && declared === undefined && !isLarge) {
     const { url, method, headers } = raw;
     const body = await readAtMost(raw.body);
     c.req.raw = new Request(url, { method, headers, body });
   }
   await next();
-}
-
-function isLarge(c: Context<ApiEnv>): boolean {
-  return LARGE.test(c.req.header("content-type") ?? "");
 }
 
 async function readAtMost(body: ReadableStream<Uint8Array>): Promise<Blob> {

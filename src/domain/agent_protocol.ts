@@ -210,8 +210,7 @@ export interface LogAnswer {
 }
 
 /**
- * Request headers that carry the lease where the body is raw bytes, sent as
- * `application/octet-stream`:
+ * Request headers that carry the lease where the body is raw bytes:
  * `PUT /api/v1/agent/executions/{id}/artifacts/{path...}` (a file of the
  * artifacts directory, path relative to it, at most 50 MB) and
  * `POST /api/v1/agent/executions/{id}/result` (a result over 512 KiB as JSON,

@@ -253,7 +253,6 @@ Deno.test("an upload whose lease ends meanwhile is refused", async () => {
       body,
       headers: {
         authorization: `Bearer ${worker.token}`,
-        "content-type": "application/octet-stream",
         "attune-attempt": "1",
         "attune-lease": item.spec.lease,
       },

@@ -141,7 +141,8 @@ agentWork.openapi(
       await bus.send(
         QUEUE.outcome,
         accepted.map((outcome) => ({
-          id: `${outcome.id}.${outcome.attempt}`,
+          // As agents name it on the bus: the same report both ways is one.
+          id: `${outcome.id}.${outcome.attempt}.${outcome.lease}`,
           body: outcome,
         })),
       );

@@ -337,6 +337,17 @@ Deno.test("GET execution shows sealed output to those who may decrypt", async ()
   assert.deepEqual(open.data.result.data, { key: "hunter2", n: 1 });
 });
 
+Deno.test("POST cancel takes no large body, whatever its type says", async () => {
+  await using t = await apiWorld();
+  const large = new Uint8Array(2 * 1024 * 1024 + 1);
+  for (const type of ["application/octet-stream", "multipart/form-data"]) {
+    await t.json(413, "POST", `${BASE}/1/cancel`, {
+      body: large,
+      headers: { "content-type": type },
+    });
+  }
+});
+
 Deno.test("likePattern() leaves nothing special but *", () => {
   assert.equal(likePattern("a*b"), "a%b");
   assert.equal(likePattern("a%_\\*"), "a\\%\\_\\\\%");
