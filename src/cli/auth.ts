@@ -17,6 +17,11 @@ interface LoginOptions extends ApiOptions {
   passwordStdin?: boolean;
 }
 
+interface CurrentUser {
+  login: string;
+  effective_permissions?: { resource: string; actions: string[] }[];
+}
+
 /** `attune auth ...` */
 export function addAuth(program: Command): void {
   const group = program.command("auth").description("who you are to the API");
@@ -33,9 +38,19 @@ export function addAuth(program: Command): void {
     "attune auth whoami",
   ).action(async (options: ApiOptions & { output: Format }) => {
     const api = await open(options);
-    const { data } = await api.get<DataAnswer<object>>("/auth/me");
-    const shown = options.output === "table" ? { url: api.url, ...data } : data;
-    await printOne(shown, options.output);
+    const { data } = await api.get<DataAnswer<CurrentUser>>("/auth/me");
+    if (options.output !== "table") return printOne(data, options.output);
+    const { effective_permissions = [], ...user } = data;
+    await printOne({
+      url: api.url,
+      ...user,
+      permissions: Object.fromEntries(
+        effective_permissions.map(({ resource, actions }) => [
+          resource,
+          actions.join(", "),
+        ]),
+      ),
+    }, "table");
   });
   withExample(
     withApi(group.command("logout").description("forget the tokens")),

@@ -24,7 +24,7 @@ export async function refusal(
   const message = said ??
     `${method} ${path} answered ${answer.status}: ${text.slice(0, 200)}`;
   const lines = [message, ...detailLines(body.details)];
-  const hint = hintFor(answer.status, url);
+  const hint = hintFor(answer.status, { path, url });
   if (hint !== undefined) lines.push(hint);
   const exitCode = answer.status >= 500 ? EXIT.unreachable : EXIT.refused;
   return new CliError(exitCode, lines.join("\n"));
@@ -52,9 +52,15 @@ function rootMessage(error: unknown): string {
     : error.message;
 }
 
-function hintFor(status: number, url: string): string | undefined {
+function hintFor(
+  status: number,
+  { path, url }: { path: string; url: string },
+): string | undefined {
   if (status === 401) return `Log in with: attune auth login --url ${url}`;
   if (status === 403) return "See your permissions with: attune auth whoami";
+  if (status === 409 && path.startsWith("/api/v1/packs/")) {
+    return "Replace it with: --force";
+  }
   if (status === 503) return "The platform is starting or a part of it is down";
   return undefined;
 }

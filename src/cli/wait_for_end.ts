@@ -1,10 +1,13 @@
-import { setTimeout as delay } from "node:timers/promises";
 import { aborted, stopOnSignals } from "../lifecycle.ts";
 import type { Connection } from "./connection.ts";
-import { readEvents } from "./event_stream.ts";
-import { CliError, EXIT } from "./exit.ts";
-import { followExecution, nextAttempt } from "./follow_execution.ts";
+import { CliError } from "./exit.ts";
+import {
+  followExecution,
+  getExecution,
+  nextAttempt,
+} from "./follow_execution.ts";
 import { endLine, type Progress, showProgress } from "./progress.ts";
+import { sayWhyItWaits, watchStates } from "./watch_states.ts";
 import type { Execution } from "./wire.ts";
 
 export interface Waited {
@@ -67,6 +70,7 @@ async function followAttempts(
   while (true) {
     using done = endOfAttempt(signal);
     watchStates(api, current.id, progress, done.signal);
+    sayWhyItWaits(api, current.id, progress, done.signal);
     // deno-lint-ignore no-await-in-loop -- one attempt after the other
     const execution = await followExecution(api, current.id, {
       stdout: showStdout ? progress.stdout : () => Promise.resolve(),
@@ -95,37 +99,6 @@ function endOfAttempt(
     signal: AbortSignal.any([outer, ended.signal]),
     [Symbol.dispose]: () => ended.abort(),
   };
-}
-
-/** Keeps the progress line up to date; only decoration, so its failures are nobody's. */
-async function watchStates(
-  api: Connection,
-  id: number,
-  progress: Progress,
-  signal: AbortSignal,
-): Promise<void> {
-  if (!Deno.stderr.isTerminal()) return;
-  while (!signal.aborted) {
-    try {
-      // deno-lint-ignore no-await-in-loop -- again when the connection ended
-      const answer = await api.request("GET", "/api/v1/executions/stream", {
-        query: { execution_id: id },
-        signal,
-      });
-      for await (const { data } of readEvents(answer.body!)) {
-        const { status } = JSON.parse(data) as { status: string };
-        progress.state(status);
-      }
-      // deno-lint-ignore no-await-in-loop -- a pause between two tries
-      await delay(500, undefined, { signal });
-    } catch (error) {
-      if (!(error instanceof CliError && error.exitCode !== EXIT.refused)) {
-        return;
-      }
-      // deno-lint-ignore no-await-in-loop -- a pause between two tries
-      await delay(500, undefined, { signal }).catch(() => {});
-    }
-  }
 }
 
 async function cancel(
