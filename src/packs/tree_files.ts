@@ -19,7 +19,7 @@ export interface Tree {
 }
 
 export interface TreeOptions {
-  /** A directory outside the pack whose files count as the pack's `runtimes/`. */
+  /** A directory outside the pack whose YAML files count as the pack's `runtimes/*.yaml`. */
   runtimesDir?: string | undefined;
 }
 
@@ -39,7 +39,7 @@ export async function treeFiles(
   const tree: Tree = { files: [], leftOut: [] };
   await walkRoot(dir, "", tree);
   if (options.runtimesDir !== undefined) {
-    await walkRoot(options.runtimesDir, "runtimes/", tree);
+    tree.files.push(...await descriptors(options.runtimesDir));
   }
   tree.files.sort((a, b) =>
     Buffer.compare(Buffer.from(a.path), Buffer.from(b.path))
@@ -50,6 +50,13 @@ export async function treeFiles(
 async function walkRoot(dir: string, prefix: string, tree: Tree) {
   const root = await Deno.realPath(dir);
   await walk({ root, at: root, prefix, seen: [root], tree });
+}
+
+/** The YAML files directly in the directory; what else is there is no part of a pack. */
+async function descriptors(dir: string): Promise<TreeFile[]> {
+  const tree: Tree = { files: [], leftOut: [] };
+  await walkRoot(dir, "runtimes/", tree);
+  return tree.files.filter(({ path }) => /^runtimes\/[^/]*\.ya?ml$/.test(path));
 }
 
 interface Step {
