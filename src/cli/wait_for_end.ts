@@ -1,11 +1,7 @@
 import { aborted, stopOnSignals } from "../lifecycle.ts";
 import type { Connection } from "./connection.ts";
 import { CliError } from "./exit.ts";
-import {
-  followExecution,
-  getExecution,
-  nextAttempt,
-} from "./follow_execution.ts";
+import { followExecution, nextAttempt } from "./follow_execution.ts";
 import { endLine, type Progress, showProgress } from "./progress.ts";
 import { sayWhyItWaits, watchStates } from "./watch_states.ts";
 import type { Execution } from "./wire.ts";
