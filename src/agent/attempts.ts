@@ -25,11 +25,14 @@ export interface Attempt {
 /** Attempts that run now. */
 export interface Attempts {
   readonly size: number;
-  add(spec: ExecutionSpec): Attempt;
+  /** `claimedAt`: when the lease began at the earliest, in `performance.now()` time. */
+  add(spec: ExecutionSpec, claimedAt: number): Attempt;
   remove(attempt: Attempt): void;
   has(id: number, attempt: number): boolean;
   get(id: number, attempt: number): Attempt | undefined;
   all(): Attempt[];
+  /** Resolves when none is left. */
+  idle(): Promise<void>;
 }
 
 export const keyOf = ({ id, attempt }: { id: number; attempt: number }) =>
@@ -37,18 +40,19 @@ export const keyOf = ({ id, attempt }: { id: number; attempt: number }) =>
 
 export function makeAttempts(): Attempts {
   const byKey = new Map<string, Attempt>();
+  let waiting: (() => void)[] = [];
   return {
     get size() {
       return byKey.size;
     },
-    add(spec) {
+    add(spec, claimedAt) {
       const stopping = new AbortController();
       const attempt: Attempt = {
         held: { id: spec.id, attempt: spec.attempt, lease: spec.lease },
         spec,
         signal: stopping.signal,
         stop: (reason) => stopping.abort(reason),
-        leaseUntil: performance.now() + spec.lease_ms,
+        leaseUntil: claimedAt + spec.lease_ms,
         gone: false,
       };
       byKey.set(keyOf(spec), attempt);
@@ -58,9 +62,16 @@ export function makeAttempts(): Attempts {
       if (byKey.get(keyOf(attempt.held)) === attempt) {
         byKey.delete(keyOf(attempt.held));
       }
+      if (byKey.size > 0) return;
+      for (const resolve of waiting) resolve();
+      waiting = [];
     },
     has: (id, attempt) => byKey.has(keyOf({ id, attempt })),
     get: (id, attempt) => byKey.get(keyOf({ id, attempt })),
     all: () => [...byKey.values()],
+    idle() {
+      if (byKey.size === 0) return Promise.resolve();
+      return new Promise((resolve) => waiting.push(resolve));
+    },
   };
 }

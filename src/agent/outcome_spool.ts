@@ -14,6 +14,8 @@ import {
 
 /** Outcomes on their way; each stays until the control plane has settled it. */
 export interface OutcomeSpool extends AsyncDisposable {
+  /** Outcomes whose settlement is not confirmed. */
+  readonly size: number;
   /** Takes charge of an outcome. `secret`: it may not travel over the bus. */
   add(report: OutcomeReport, options?: { secret?: boolean }): void;
   /** Outcomes whose settlement is not confirmed, sent or not. */
@@ -258,6 +260,9 @@ export async function openOutcomeSpool(
   kick();
 
   return {
+    get size() {
+      return entries.size;
+    },
     add(report, { secret = false } = {}) {
       put(entryOf(report, secret));
       kick();

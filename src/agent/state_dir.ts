@@ -1,5 +1,10 @@
 import { join } from "node:path";
 
+/** Another process holds the state directory. */
+export class StateDirHeld extends Error {
+  override name = "StateDirHeld";
+}
+
 /** The agent's own directory, held by this process alone. */
 export interface StateDir extends Disposable {
   readonly path: string;
@@ -12,7 +17,8 @@ export interface StateDir extends Disposable {
 
 /**
  * Opens the state directory, which is made when missing, and takes its lock.
- * Throws when another process holds it or it cannot be written.
+ * Throws
+ * {@linkcode StateDirHeld} when another process has it.
  */
 export async function openStateDir(path: string): Promise<StateDir> {
   const [work, spool, packs] = ["work", "spool", "packs"].map((name) =>
@@ -27,7 +33,7 @@ export async function openStateDir(path: string): Promise<StateDir> {
   });
   try {
     if (!await lock.tryLock(true)) {
-      throw new Error(
+      throw new StateDirHeld(
         `Cannot use the state directory "${path}" as another agent runs on it: give each agent a directory of its own`,
       );
     }

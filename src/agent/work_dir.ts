@@ -62,8 +62,10 @@ async function openUp(dir: string): Promise<void> {
   }
 }
 
-/** Removes everything in `root`: attempts of a former life of this agent. */
-export async function clearWorkRoot(root: string): Promise<void> {
-  const names = await Array.fromAsync(Deno.readDir(root), ({ name }) => name);
+/** Removes the directories `names` in `root`: attempts of a former life of this agent. */
+export async function clearWorkRoot(
+  root: string,
+  names: readonly string[],
+): Promise<void> {
   await Promise.all(names.map((name) => removeTree(join(root, name))));
 }

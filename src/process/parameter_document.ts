@@ -43,10 +43,10 @@ function dotenvDocument(parameters: JsonObject): string {
     }
     seen.add(key);
   }
-  return entries
+  const lines = entries
     .sort(([a], [b]) => Buffer.compare(Buffer.from(a), Buffer.from(b)))
-    .map(([key, value]) => `${key}=${shellQuote(value)}\n`)
-    .join("");
+    .map(([key, value]) => `${key}=${shellQuote(value)}\n`);
+  return lines.join("") || "\n";
 }
 
 // deno-lint-ignore no-control-regex -- these are what a key may not have

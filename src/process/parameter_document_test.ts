@@ -8,7 +8,7 @@ import { parameterDocument } from "./parameter_document.ts";
 const CASES: [string, "json" | "yaml" | "dotenv", JsonObject, string][] = [
   ["no parameters, json", "json", {}, "{}\n"],
   ["no parameters, yaml", "yaml", {}, "{}\n"],
-  ["no parameters, dotenv", "dotenv", {}, ""],
+  ["no parameters, dotenv", "dotenv", {}, "\n"],
   [
     "json is compact, unescaped and keeps order",
     "json",

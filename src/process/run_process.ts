@@ -38,6 +38,8 @@ export interface RunProcessOptions {
   onStderr(chunk: Uint8Array): void;
   /** How long a stopped process, and those it leaves behind, may take before SIGKILL; default 5,000 ms. */
   graceMs?: number;
+  /** The grace where the reason of the stop calls for another. */
+  graceFor?: (reason: unknown) => number;
   /** How long output may still arrive after the last SIGKILL; default 500 ms. */
   drainMs?: number;
   /** Asked for when output stays open after the process: ends what left the group. */
@@ -94,12 +96,12 @@ async function runOnce(
   { onStdout, onStderr, endStrays, signal, ...limits }: RunProcessOptions,
   exact: boolean,
 ): Promise<ProcessExit | "not executed"> {
-  const { graceMs = 5_000, drainMs = 500 } = limits;
+  const { graceMs = 5_000, graceFor = () => graceMs, drainMs = 500 } = limits;
   const fed = stdin !== undefined && stdin.length > 0;
   const begun = performance.now();
   const child = spawn({ ...spec, stdin: fed ? "piped" : "null" }, { exact });
 
-  const stop = stopOnAbort(child, signal, graceMs);
+  const stop = stopOnAbort(child, signal, graceFor);
   const head = holdHead(onStderr, exact ? "" : "setsid: ");
   let broken: { error: unknown } | undefined;
   const cutting = new AbortController();
@@ -159,12 +161,17 @@ interface Stopped {
 }
 
 /** Ends the process when `signal` aborts, unless it has ended before the first signal could be sent. */
-function stopOnAbort(child: Started, signal: AbortSignal, graceMs: number) {
+function stopOnAbort(
+  child: Started,
+  signal: AbortSignal,
+  graceFor: (reason: unknown) => number,
+) {
   let stopped: Stopped | undefined;
   let timer: ReturnType<typeof setTimeout> | undefined;
 
   function begin() {
     if (child.ended() || !child.signalGroup("SIGTERM")) return;
+    const graceMs = graceFor(signal.reason);
     const deadline = performance.now() + graceMs;
     const mine: Stopped = { reason: signal.reason, forced: false, deadline };
     stopped = mine;

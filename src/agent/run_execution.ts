@@ -1,0 +1,282 @@
+import type { LogChunk, OutcomeReport } from "../domain/agent_protocol.ts";
+import type { Outcome } from "../domain/execution.ts";
+import type { Isolation } from "../domain/isolation.ts";
+import { secretNames } from "../domain/param_schema.ts";
+import type { DetectedInterpreter } from "../domain/runtime.ts";
+import type { Log } from "../log.ts";
+import type { Sweeper } from "../process/descendants.ts";
+import { InvalidParameters } from "../process/invalid_parameters.ts";
+import { actionEnvironment, searchPath } from "./action_environment.ts";
+import type { ApiClient } from "./api_client.ts";
+import {
+  makeArtifactsDir,
+  removeIfEmpty,
+  uploadArtifacts,
+} from "./artifacts_dir.ts";
+import type { Attempt, StopReason } from "./attempts.ts";
+import { chooseRuntime, type Chosen } from "./choose_runtime.ts";
+import { cleanJson } from "./clean_json.ts";
+import { deliver } from "./deliver.ts";
+import { findEntryPoint } from "./entry_point.ts";
+import {
+  isolationOf,
+  isRequired,
+  unenforced,
+  unmetWishes,
+} from "./isolation.ts";
+import { keepResult } from "./keep_result.ts";
+import { type Limits, limitsOf } from "./limits.ts";
+import type { LogShipper } from "./log_shipper.ts";
+import type { AgentOptions } from "./options.ts";
+import type { PackStore } from "./pack_store.ts";
+import { preparePack } from "./prepare_pack.ts";
+import { refuseEnvironment } from "./refuse_environment.ts";
+import { type Captured, runAction } from "./run_action.ts";
+import { templates } from "./runtimes/interpreter.ts";
+import { type ActionCall, Refused } from "./runtimes/runtime.ts";
+import { failed, stoppedOutcome, toOutcome } from "./to_outcome.ts";
+import { makeWorkDir, removeTree, type WorkDir } from "./work_dir.ts";
+
+export interface ExecutionDeps {
+  options: AgentOptions;
+  api: ApiClient;
+  packs: PackStore;
+  shipper: LogShipper;
+  sweeper: Sweeper;
+  workRoot: string;
+  /** The agent's own environment. */
+  env: Readonly<Record<string, string | undefined>>;
+  interpreters(): readonly DetectedInterpreter[];
+  /** An interpreter that was detected is gone. */
+  onRuntimeMissing(): void;
+  /** Resolves when the control plane has confirmed what is held. */
+  confirmHold(): Promise<void>;
+  /** Work that nobody waits for but the end of the agent. */
+  background(work: Promise<unknown>): void;
+  workerId(): number;
+  log: Log;
+}
+
+/** `secret`: the report may not travel over the bus. */
+export interface Ran {
+  report: OutcomeReport;
+  secret: boolean;
+}
+
+/** An attempt that has everything it needs. */
+interface Ready {
+  call: ActionCall;
+  chosen: Chosen;
+  place: WorkDir;
+  isolation: Isolation;
+  limits: Limits;
+}
+
+/** Less of a lease than this is not enough to start anything. */
+const LEASE_LEFT_MS = 2_000;
+
+/**
+ * What happens to one execution. Undefined when the attempt is no longer this
+ * agent's: nothing of it may be reported then. Never rejects.
+ */
+export async function runExecution(
+  attempt: Attempt,
+  deps: ExecutionDeps,
+): Promise<Ran | undefined> {
+  const log = deps.log.child({
+    execution: attempt.held.id,
+    attempt: attempt.held.attempt,
+  });
+  let outcome: Outcome | undefined;
+  let isolation: Isolation | null = null;
+  let logs: LogChunk[] = [];
+  try {
+    const ready = await prepare(attempt, deps);
+    if (ready === undefined) return undefined;
+    log.debug("started", { action: attempt.spec.action_ref });
+    isolation = ready.isolation;
+    const captured = await runIn(ready, attempt, deps);
+    outcome = await judge(captured, ready, attempt, deps);
+    if (attempt.gone) {
+      captured.feed.drop();
+      return undefined;
+    }
+    logs = await captured.feed.finish();
+  } catch (error) {
+    outcome = notRun(error, attempt, deps, log);
+  }
+  if (outcome === undefined || attempt.gone) return undefined;
+  log.info("ended", { status: outcome.status, reason: outcome.reason });
+  const { spec, held } = attempt;
+  return {
+    report: {
+      ...held,
+      worker_id: deps.workerId(),
+      status: outcome.status as OutcomeReport["status"],
+      reason: outcome.reason,
+      result: outcome.result,
+      isolation: outcome.result.exit_code === undefined ? null : isolation,
+      usage: null,
+      logs: logs.map(({ stream, offset, data }) => ({ stream, offset, data })),
+    },
+    secret: secretNames(spec.output_schema).length > 0,
+  };
+}
+
+/** Everything before the spawn. Undefined when the attempt went to somebody else meanwhile. */
+async function prepare(
+  attempt: Attempt,
+  deps: ExecutionDeps,
+): Promise<Ready | undefined> {
+  const { spec, signal } = attempt;
+  const { options, env } = deps;
+  const pack = await preparePack(attempt, deps);
+  if (!pack.held) return undefined;
+  const path = searchPath(env);
+  const chosen = await chooseRuntime(spec, deps.interpreters(), path);
+  const isolation = isolationOf(spec, chosen.runtime.name);
+  refuseUnenforceable(attempt, isolation, chosen);
+  await refuseEnvironment(chosen.config, pack.dir);
+  const actionFile = spec.inline ? null : await findEntryPoint(spec, pack.dir);
+
+  // A pause of this process may have outlived the lease.
+  if (performance.now() > attempt.leaseUntil - LEASE_LEFT_MS) {
+    await deps.confirmHold();
+  }
+  signal.throwIfAborted();
+  const name = `${spec.id}.${spec.attempt}.${spec.lease.slice(0, 8)}`;
+  const place = await makeWorkDir(deps.workRoot, name);
+  try {
+    const artifactsDir = makeArtifactsDir(options.artifactsDir, spec.chain_id);
+    const delivered = deliver(spec, place.path);
+    const where = {
+      packDir: pack.dir,
+      actionFile,
+      workDir: place.path,
+      artifactsDir,
+      interpreter: chosen.interpreter,
+    };
+    const call: ActionCall = {
+      spec,
+      config: chosen.config,
+      ...where,
+      env: actionEnvironment({
+        spec,
+        config: chosen.config,
+        agent: env,
+        passthrough: options.envPassthrough,
+        workDir: place.path,
+        artifactsDir,
+        runtimeEnvsDir: options.runtimeEnvsDir,
+        apiUrl: deps.api.baseUrl,
+        templates: templates(where),
+        delivered: delivered.env,
+      }),
+      stdin: delivered.stdin,
+    };
+    return { call, chosen, place, isolation, limits: limitsOf(spec, options) };
+  } catch (error) {
+    deps.background(place.remove());
+    throw error;
+  }
+}
+
+/** Runs it, and sees to it that nothing is left behind. */
+async function runIn(
+  { call, chosen, place, limits }: Ready,
+  attempt: Attempt,
+  deps: ExecutionDeps,
+): Promise<Captured> {
+  deps.sweeper.begin(place.path);
+  let leftovers: Promise<void> | null = null;
+  try {
+    const captured = await runAction(call, {
+      runtime: chosen.runtime,
+      limits,
+      attempt,
+      killGraceMs: deps.options.killGraceMs,
+      shipper: deps.shipper,
+      endStrays: () => deps.sweeper.end(place.path, { now: true }),
+    });
+    leftovers = captured.leftovers;
+    return captured;
+  } finally {
+    deps.sweeper.end(place.path);
+    deps.background((leftovers ?? Promise.resolve()).then(place.remove));
+  }
+}
+
+/** The outcome, with large parts of it stored where they belong. */
+async function judge(
+  captured: Captured,
+  { call, isolation, limits }: Ready,
+  attempt: Attempt,
+  deps: ExecutionDeps,
+): Promise<Outcome> {
+  const { spec } = attempt;
+  const outcome = toOutcome(spec, captured);
+  const warnings = [...limits.warnings];
+  const unmet = unmetWishes(spec, isolation);
+  if (unmet.length > 0) {
+    warnings.push({
+      code: "sandbox_degraded",
+      message: `Not enforced: ${unmet.join("; ")}`,
+    });
+  }
+  if (!attempt.gone && !removeIfEmpty(call.artifactsDir)) {
+    const { api, log } = deps;
+    const faults = await uploadArtifacts(call.artifactsDir, {
+      api,
+      attempt,
+      log,
+    });
+    warnings.push(...faults);
+    // A retry would look for them; a success has none.
+    if (outcome.status === "completed" && faults.length === 0) {
+      deps.background(removeTree(call.artifactsDir));
+    }
+  }
+  if (warnings.length > 0) {
+    outcome.result.warnings = [...outcome.result.warnings ?? [], ...warnings];
+  }
+  outcome.result = cleanJson(outcome.result);
+  return attempt.gone ? outcome : await keepResult(outcome, attempt, deps);
+}
+
+function refuseUnenforceable(
+  { spec }: Attempt,
+  isolation: Isolation,
+  { runtime }: Chosen,
+): void {
+  if (!isRequired(spec.permissions)) return;
+  const missing = unenforced(isolation, runtime.name);
+  if (missing.length === 0) return;
+  throw new Refused(
+    "sandbox",
+    `The action requires its sandbox, which this agent cannot enforce: ${
+      missing.join("; ")
+    }. Set permissions.sandbox to best_effort to run it anyway`,
+  );
+}
+
+/** Why nothing ran, as an outcome; undefined when it is no longer ours. */
+function notRun(
+  error: unknown,
+  { signal, gone }: Attempt,
+  deps: ExecutionDeps,
+  log: Log,
+): Outcome | undefined {
+  if (signal.aborted) {
+    return gone ? undefined : stoppedOutcome(signal.reason as StopReason);
+  }
+  if (error instanceof InvalidParameters) {
+    return failed("invalid_parameters", error.message);
+  }
+  if (error instanceof Refused) {
+    if (error.reason === "runtime_missing") deps.onRuntimeMissing();
+    return failed(error.reason, error.message);
+  }
+  log.error("an execution could not be run", { error });
+  const message = error instanceof Error ? error.message : String(error);
+  return failed("error", `The agent could not run it: ${message}`);
+}
