@@ -145,6 +145,7 @@ export interface PackFault {
   line: number;
   /** Path of the key, `retry.max_atempts`; null when the fault is about the file. */
   key: string | null;
+  /** Ready to show: `mypack/actions/deploy.yaml:9: unknown key 'timout' (did you mean 'timeout'?)`. */
   message: string;
 }
 
