@@ -32,7 +32,7 @@ export async function writeBenchPack(dir: string): Promise<BenchPack> {
   const action = (name: string, runner: string, file: string) =>
     Deno.writeTextFile(
       `${actions}/${name}.yaml`,
-      `ref: bench.${name}\nrunner_type: ${runner}\nentry_point: ${file}\n`,
+      `ref: bench.${name}\nrunner_type: ${runner}\nentry_point: "${file}"\n`,
     );
   await action("true", "native", "true");
   await action("sh", "shell", "nothing.sh");
