@@ -30,7 +30,7 @@ export async function runAgent(): Promise<void> {
         workerType: "remote",
         sources,
         log,
-        hard: stop.hard,
+        stop,
       }, stack);
     },
   });

@@ -102,7 +102,7 @@ async function openAll(config: Config, opening: Opening): Promise<void> {
     sources,
     log: log.child({ role: "agent" }),
     bus: bus.bus,
-    hard: stop.hard,
+    stop,
   }, stack);
   waiting = null;
   phase("scheduler and agent");

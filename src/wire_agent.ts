@@ -5,19 +5,22 @@ import { connectNats } from "./bus/nats.ts";
 import { natsOptionsOf } from "./bus/nats_options.ts";
 import type { Config } from "./config.ts";
 import type { BusAddress } from "./domain/agent_protocol.ts";
+import type { Stop } from "./lifecycle.ts";
 
-export interface AgentParts extends Omit<AgentDeps, "connectBus"> {
+export interface AgentParts extends Omit<AgentDeps, "connectBus" | "hard"> {
   apiUrl: string;
   joinToken: string;
   workerType: AgentOptions["workerType"];
   /** By setting path; names the variable in the agent's log. */
   sources: ReadonlyMap<string, string>;
+  /** Soft ends the wait for the control plane, hard what runs. */
+  stop: Stop;
 }
 
 /** Runs actions. Pushed on `stack`. */
 export async function openAgent(
   config: Config,
-  { apiUrl, joinToken, workerType, sources, ...deps }: AgentParts,
+  { apiUrl, joinToken, workerType, sources, stop, ...deps }: AgentParts,
   stack: AsyncDisposableStack,
 ): Promise<Agent> {
   const { worker } = config;
@@ -51,6 +54,7 @@ export async function openAgent(
   return stack.use(
     await startAgent(options, {
       ...deps,
+      hard: stop.hard,
       connectBus: (address: BusAddress) => {
         if (address.kind === "nats") {
           return connectNats({ ...natsOptionsOf(address), log, name: "agent" });
@@ -61,6 +65,6 @@ export async function openAgent(
           ),
         );
       },
-    }),
+    }, { signal: stop.soft }),
   );
 }

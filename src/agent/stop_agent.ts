@@ -52,9 +52,11 @@ export async function stopAgent(agent: Stopping): Promise<void> {
     await Promise.allSettled(agent.background);
   }
   await agent.spool.drained(AbortSignal.timeout(SEND_MS));
+  const swept = new AbortController();
+  const impatient = [swept.signal, ...(agent.hard ? [agent.hard] : [])];
   await Promise.race([
-    agent.sweeper.swept(),
-    pause(agent.killGraceMs + 1_000, agent.hard),
+    agent.sweeper.swept().finally(() => swept.abort()),
+    pause(agent.killGraceMs + 1_000, AbortSignal.any(impatient)),
   ]);
   await heart[Symbol.asyncDispose]();
   await agent.api.call("goodbye", { json: {}, timeoutMs: GOODBYE_MS })

@@ -112,7 +112,9 @@ async function cancel(
 }
 
 async function sayEnd(execution: Execution, progress: Progress): Promise<void> {
-  for (const { message } of execution.result.warnings ?? []) {
+  for (const { code, message } of execution.result.warnings ?? []) {
+    // What the host cannot enforce is the same for every run; `execution get` shows it.
+    if (code === "sandbox_degraded") continue;
     // deno-lint-ignore no-await-in-loop -- lines in order
     await progress.line(`warning: ${message}`);
   }
