@@ -5,7 +5,8 @@ import { storePack } from "../db/store_pack.ts";
 import { NUDGE } from "../domain/changes.ts";
 import type { LoadReport } from "../domain/pack.ts";
 import type { Known } from "../packs/known.ts";
-import { readPack } from "../packs/read_pack.ts";
+import { type PackReading, readPack } from "../packs/read_pack.ts";
+import { hashTree } from "../packs/tree_hash.ts";
 import type { ApiDeps } from "./env.ts";
 import { ApiError } from "./errors.ts";
 import { copyToStage, openStage, type Stage, swapTrees } from "./pack_stage.ts";
@@ -30,32 +31,50 @@ export interface Installed {
 }
 
 /**
- * Installs the pack in `dir`, which stays as it is: checks a copy of it, then
- * stores its rows and puts the copy in place, both or neither. Throws 400 with
- * every fault of its files, 409 when it exists and `force` is not given.
+ * Installs the pack in `dir`, which stays as it is: checks it, stores its rows
+ * and puts a copy in place, both or neither. Throws 400 with every fault of
+ * its files, 409 when it exists and `force` is not given.
  */
 export async function installPack(
   deps: InstallDeps,
   dir: string,
   options: InstallOptions,
 ): Promise<Installed> {
+  const reading = await readChecked(deps, dir, options);
   await using stage = await openStage(deps.settings.packsBaseDir);
   const { runtimesDir } = options;
   const tree = await copyToStage(stage, dir, { runtimesDir });
-  return await installStaged(deps, stage, tree, options);
+  if (await hashTree(tree) !== reading.contentHash) {
+    throw new ApiError(
+      "CONFLICT",
+      `Pack '${reading.pack.ref}' changed while it was being read; install it again`,
+    );
+  }
+  return await place(deps, { stage, tree, reading, options });
 }
 
-/** {@linkcode installPack} for a tree that is on a stage already. */
+/** {@linkcode installPack} for a tree that is on a stage already; it is moved, not copied. */
 export async function installStaged(
   deps: InstallDeps,
   stage: Stage,
   tree: string,
-  { force, source }: InstallOptions,
+  options: InstallOptions,
 ): Promise<Installed> {
-  const { db, log, settings } = deps;
-  const reading = await readPack(tree, {
+  const reading = await readChecked(deps, tree, options);
+  return await place(deps, { stage, tree, reading, options });
+}
+
+type GoodReading = Extract<PackReading, { ok: true }>;
+
+async function readChecked(
+  { db }: InstallDeps,
+  dir: string,
+  { force, source, runtimesDir }: InstallOptions,
+): Promise<GoodReading> {
+  const reading = await readPack(dir, {
     bundled: source === "bundled",
-    known: toKnown(await readKnown(db, await refIn(tree))),
+    runtimesDir,
+    known: toKnown(await readKnown(db, await refIn(dir))),
   });
   if (!reading.ok) {
     const { packRef, errors } = reading;
@@ -66,28 +85,38 @@ export async function installStaged(
       errors,
     );
   }
-  const { pack, warnings, contentHash } = reading;
-  if (!force && await findPack(db, pack.ref) !== undefined) {
+  const { ref } = reading.pack;
+  if (!force && await findPack(db, ref) !== undefined) {
     throw new ApiError(
       "CONFLICT",
-      `Pack '${pack.ref}' exists already; send force=true to replace it`,
+      `Pack '${ref}' exists already; send force=true to replace it`,
     );
   }
-  await using files = swapTrees(
-    stage,
-    tree,
-    join(settings.packsBaseDir, pack.ref),
-  );
+  return reading;
+}
+
+async function place(
+  deps: InstallDeps,
+  { stage, tree, reading, options }: {
+    stage: Stage;
+    tree: string;
+    reading: GoodReading;
+    options: InstallOptions;
+  },
+): Promise<Installed> {
+  const { db, log, settings } = deps;
+  const { pack, warnings, contentHash } = reading;
+  const { ref, version } = pack;
+  await using files = swapTrees(stage, tree, join(settings.packsBaseDir, ref));
   const report = await storePack(db, pack, {
     contentHash,
     inPlace: () => files.swap(),
     warnings,
   });
   files.keep();
-  const { version } = pack;
   for (const { message } of report.warnings) log.warn(message);
-  log.info("pack loaded", { pack: pack.ref, version, source });
-  announcePack(deps, pack.ref, contentHash);
+  log.info("pack loaded", { pack: ref, version, source: options.source });
+  announcePack(deps, ref, contentHash);
   return { report, hasTests: pack.testing !== null };
 }
 

@@ -1,4 +1,4 @@
-import { basename, dirname, join } from "node:path";
+import { dirname, join } from "node:path";
 import { treeFiles, type TreeOptions } from "../packs/tree_files.ts";
 
 const PREFIX = ".staging-";
@@ -39,7 +39,7 @@ export async function copyToStage(
   dir: string,
   options: TreeOptions = {},
 ): Promise<string> {
-  const target = join(stage, basename(dir));
+  const target = join(stage, "pack");
   await Deno.mkdir(target);
   const { files } = await treeFiles(dir, options);
   for (const { path, source, executable } of files) {

@@ -76,7 +76,8 @@ function derived(sql: Db, id: number | undefined, staleMs: number) {
       l.running + l.canceling > 0
         or coalesce((x.capabilities->>'sensor_processes_running')::numeric > 0, false)
         or coalesce((x.capabilities->>'active_rules')::numeric > 0, false) as has_load,
-      greatest(floor(extract(epoch from now() - x.last_heartbeat)), 0)::int as heartbeat_age_seconds,
+      case when x.last_heartbeat is not null
+        then greatest(floor(extract(epoch from now() - x.last_heartbeat)), 0)::int end as heartbeat_age_seconds,
       coalesce(x.last_heartbeat < now() - ${staleMs} * interval '1 ms', true) as heartbeat_stale
     from worker x cross join lateral (
       select count(*) filter (where e.status = 'running')::int as running,

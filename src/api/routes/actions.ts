@@ -15,7 +15,6 @@ import {
   updateAction,
 } from "../../db/action_write.ts";
 import { NUDGE } from "../../domain/changes.ts";
-import type { JsonObject } from "../../domain/json.ts";
 import { findPack } from "../../db/pack_list.ts";
 import { executableBy } from "../action_access.ts";
 import { checkConstraints, runtimeFor } from "../action_runtime.ts";
@@ -102,8 +101,8 @@ actions.openapi(
       description: given.description ?? null,
       runtime: await runtimeFor(db, given.entrypoint, { runtime, runtime_ref }),
       runtime_version_constraint: given.runtime_version_constraint ?? null,
-      param_schema: (given.param_schema ?? null) as JsonObject | null,
-      out_schema: (given.out_schema ?? null) as JsonObject | null,
+      param_schema: given.param_schema ?? null,
+      out_schema: given.out_schema ?? null,
       timeout_seconds: given.timeout_seconds ?? null,
       artifact_retention_policy: given.artifact_retention_policy ?? null,
       artifact_retention_limit: given.artifact_retention_limit ?? null,
@@ -198,8 +197,8 @@ actions.openapi(
         ? undefined
         : await runtimeFor(db, action.entrypoint, { runtime, runtime_ref }),
       runtime_version_constraint: constraint,
-      param_schema: patched(change.param_schema) as JsonObject | undefined,
-      out_schema: patched(change.out_schema) as JsonObject | undefined,
+      param_schema: patched(change.param_schema),
+      out_schema: patched(change.out_schema),
       timeout_seconds: patched(change.timeout_seconds),
       artifact_retention_policy: patched(change.artifact_retention_policy),
       artifact_retention_limit: patched(change.artifact_retention_limit),

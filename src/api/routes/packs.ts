@@ -1,6 +1,5 @@
 import { countPacks, listPacks, type PackRow } from "../../db/pack_list.ts";
 import { deletePack, insertPack, updatePack } from "../../db/pack_write.ts";
-import type { JsonObject } from "../../domain/json.ts";
 import { permit } from "../auth/allow.ts";
 import { personOf } from "../auth/authenticate.ts";
 import { list, single, Success, success } from "../envelope.ts";
@@ -69,9 +68,9 @@ packs.openapi(
     const pack = await insertPack(db, {
       ...given,
       description: given.description ?? null,
-      conf_schema: given.conf_schema as JsonObject,
-      config: given.config as JsonObject,
-      meta: given.meta as JsonObject,
+      conf_schema: given.conf_schema,
+      config: given.config,
+      meta: given.meta,
       owner_identity: owned ? caller.identityId : null,
     });
     if (pack === undefined) {
@@ -115,9 +114,9 @@ packs.openapi(
     const pack = await updatePack(c.var.deps.db, ref, {
       ...change,
       description: patched(change.description),
-      conf_schema: change.conf_schema as JsonObject | undefined,
-      config: change.config as JsonObject | undefined,
-      meta: change.meta as JsonObject | undefined,
+      conf_schema: change.conf_schema,
+      config: change.config,
+      meta: change.meta,
     });
     if (pack === undefined) throw unknownPack(ref);
     return c.json({ data: shownPack(pack) });

@@ -10,7 +10,6 @@ import {
   updateRuntime,
 } from "../../db/runtime_list.ts";
 import { NUDGE } from "../../domain/changes.ts";
-import type { JsonObject } from "../../domain/json.ts";
 import { allow, permit } from "../auth/allow.ts";
 import { list, single, Success, success } from "../envelope.ts";
 import type { ApiEnv } from "../env.ts";
@@ -64,9 +63,9 @@ runtimes.openapi(
       ref: given.ref,
       name: given.name,
       description: given.description ?? null,
-      distributions: given.distributions as JsonObject,
-      installation: (given.installation ?? null) as JsonObject | null,
-      execution_config: given.execution_config as JsonObject,
+      distributions: given.distributions,
+      installation: given.installation ?? null,
+      execution_config: given.execution_config,
       pack: pack?.id ?? null,
       pack_ref: pack?.ref ?? null,
     });
@@ -110,12 +109,9 @@ runtimes.openapi(
     const data = await updateRuntime(db, ref, {
       name: change.name,
       description: patched(change.description),
-      distributions: change.distributions as JsonObject | undefined,
-      installation: patched(change.installation) as
-        | JsonObject
-        | null
-        | undefined,
-      execution_config: change.execution_config as JsonObject | undefined,
+      distributions: change.distributions,
+      installation: patched(change.installation),
+      execution_config: change.execution_config,
     });
     if (data === undefined) throw unknownRuntime(ref);
     bus.nudge(NUDGE.fleet, {});

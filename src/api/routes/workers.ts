@@ -163,9 +163,7 @@ function toWorker(
       ),
       active_rules: whole(capabilities.active_rules),
     },
-    isolation: (capabilities.isolation ?? null) as
-      | Record<string, unknown>
-      | null,
+    isolation: capabilities.isolation ?? null,
   };
 }
 

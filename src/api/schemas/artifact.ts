@@ -33,7 +33,7 @@ export const Artifact = z.object({
   retention_policy: z.string(),
   retention_limit: z.int(),
   description: z.string().nullable(),
-  data: z.unknown(),
+  data: z.unknown().nonoptional(),
 }).openapi("Artifact");
 
 const versionSummary = {
@@ -54,7 +54,7 @@ export const VersionSummary = z.object(versionSummary).openapi(
 export const Version = z.object({
   ...versionSummary,
   artifact: Id,
-  content_json: z.unknown(),
+  content_json: z.unknown().nonoptional(),
   meta: Fields.nullable(),
 }).openapi("ArtifactVersion");
 

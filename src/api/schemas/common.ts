@@ -1,5 +1,6 @@
 import { z } from "@hono/zod-openapi";
-import { isObject } from "../../domain/json.ts";
+import type { Isolation } from "../../domain/isolation.ts";
+import { isObject, type Json } from "../../domain/json.ts";
 
 /** `null` means "not given" (api.md 1.5). */
 export function optional<T extends z.ZodType>(schema: T) {
@@ -73,11 +74,18 @@ export const Timestamp = z.string().openapi({
   format: "date-time",
   example: "2026-03-01T10:00:00.000000+00:00",
 });
-/** Any JSON object. */
-export const Fields = z.record(z.string(), z.unknown()).openapi({
+/** Any JSON object. Its values come from `JSON.parse`, so nothing is left to check. */
+export const Fields = z.record(z.string(), z.custom<Json>()).openapi({
   type: "object",
   additionalProperties: true,
 });
+/** What a sandbox enforces, or can (api.md 5). */
+export const IsolationShape: z.ZodType<Isolation> = z.object({
+  level: z.enum(["none", "partial", "full"]),
+  policy: z.enum(["off", "best_effort", "required"]).nullable(),
+  layers: z.record(z.string(), z.unknown()),
+  degraded: z.array(z.string()),
+}).openapi("Isolation");
 export const TextMap = z.record(z.string(), z.string());
 export const Refs = z.array(z.string());
 export const times = { created: Timestamp, updated: Timestamp };

@@ -5,6 +5,7 @@ import {
   flagQuery,
   Id,
   idQuery,
+  IsolationShape,
   optional,
   ref,
   Refs,
@@ -57,7 +58,7 @@ export const Execution = z.object({
   worker_affinity: AffinityRules.nullable(),
   worker: Id.nullable(),
   result: Fields,
-  isolation: Fields.nullable(),
+  isolation: IsolationShape.nullable(),
   waiting_for: z.string().nullable().openapi({
     description: "Why a requested execution is not scheduled yet",
   }),
@@ -89,7 +90,7 @@ const envVars = z.record(
 
 export const ExecuteRequest = z.object({
   action_ref: ref,
-  parameters: optional(z.record(z.string(), z.json())),
+  parameters: optional(Fields),
   env_vars: optional(envVars),
   permission_set_refs: optional(Refs).openapi({
     description: "Absent: the action's; []: no API token for the execution",

@@ -1,5 +1,5 @@
 import { z } from "@hono/zod-openapi";
-import { Fields, Id, optional, times, Timestamp } from "./common.ts";
+import { Id, IsolationShape, optional, times, Timestamp } from "./common.ts";
 
 export const WORKER_STATUSES = ["active", "inactive", "busy", "error"] as const;
 export const HEALTH_STATES = [
@@ -46,7 +46,7 @@ export const Worker = z.object({
     sensor_processes_monitored: z.int().nullable(),
     active_rules: z.int().nullable(),
   }),
-  isolation: Fields.nullable(),
+  isolation: IsolationShape.nullable(),
   ...times,
 }).openapi("Worker");
 
