@@ -55,3 +55,20 @@ export function batched<T, R>(
       if (!busy) drain();
     });
 }
+
+/** One {@linkcode batched} for each owner of what it runs on, made when first asked for. */
+export function batchedPer<K extends WeakKey, T, R>(
+  optionsOf: (owner: K) => BatchOptions<T, R>,
+): (owner: K) => Batched<T, R> {
+  const known = new WeakMap<K, Batched<T, R>>();
+  return (owner) => {
+    let one = known.get(owner);
+    if (one === undefined) known.set(owner, one = batched(optionsOf(owner)));
+    return one;
+  };
+}
+
+/** True for what PostgreSQL itself refused: the statement changed nothing. */
+export function isRefusedStatement(error: unknown): boolean {
+  return error instanceof Error && error.name === "PostgresError";
+}

@@ -9,7 +9,7 @@ import type { ExecutionRow } from "../db/execution_row.ts";
 import { NUDGE } from "../domain/changes.ts";
 import type { JsonObject } from "../domain/json.ts";
 import { checkDelegation } from "./auth/delegation.ts";
-import { type Batched, batched } from "./batch.ts";
+import { batchedPer, isRefusedStatement } from "./batch.ts";
 import type { ApiDeps, Caller } from "./env.ts";
 import { ApiError } from "./errors.ts";
 import type { ExecuteRequest } from "./schemas/execution.ts";
@@ -26,7 +26,7 @@ export async function requestExecution(
   request: z.output<typeof ExecuteRequest>,
 ): Promise<ExecutionRow> {
   const wanted = toNewExecution(caller, request);
-  const inserted = await insertTogether(deps)(wanted) ??
+  const inserted = await insertTogether(deps.db)(wanted) ??
     await insertChecked(deps, caller, wanted);
   if (inserted === undefined) throw noSuchAction(wanted.action_ref);
   deps.bus.nudge(NUDGE.requested, { ids: [inserted.id] });
@@ -127,20 +127,9 @@ function noSuchAction(ref: string): ApiError {
   return new ApiError("NOT_FOUND", `Action '${ref}' not found`);
 }
 
-type Insert = Batched<NewExecution, ExecutionRow | undefined>;
-const inserts = new WeakMap<ApiDeps["db"], Insert>();
-
 /** Requests that arrive together share one statement. */
-function insertTogether({ db }: ApiDeps): Insert {
-  let insert = inserts.get(db);
-  if (insert === undefined) {
-    insert = batched({
-      run: (batch) => insertExecutions(db, batch),
-      max: 100,
-      retryAlone: (error) =>
-        error instanceof Error && error.name === "PostgresError",
-    });
-    inserts.set(db, insert);
-  }
-  return insert;
-}
+const insertTogether = batchedPer((db: ApiDeps["db"]) => ({
+  run: (batch: NewExecution[]) => insertExecutions(db, batch),
+  max: 100,
+  retryAlone: isRefusedStatement,
+}));

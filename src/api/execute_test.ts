@@ -283,6 +283,12 @@ Deno.test("POST execute with the token of an execution makes a child of the same
   });
   assert.equal(data.parent, parent);
   assert.equal(data.executor, executor);
+  await t.json(200, "POST", `/api/v1/executions/${parent}/cancel`);
+  const ended = await t.json(401, "POST", EXECUTE, {
+    token,
+    body: { action_ref: "demo.hello" },
+  });
+  assert.match(ended.error.message, /has ended/);
 });
 
 Deno.test("POST execute answers each of many at once, good ones beside bad ones", async () => {

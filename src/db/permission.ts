@@ -9,19 +9,20 @@ export interface CallerRow {
   grants: Grant[];
 }
 
-/** An identity with everything it may do; undefined when it is gone. */
-export async function callerGrants(
+/** Identities with everything they may do, in the order asked for; undefined for those that are gone. */
+export async function callersGrants(
   sql: Db,
-  id: number,
-): Promise<CallerRow | undefined> {
-  const [row] = await sql<CallerRow[]>`
+  ids: readonly number[],
+): Promise<(CallerRow | undefined)[]> {
+  const rows = await sql<CallerRow[]>`
     select i.id, i.login, i.frozen, coalesce((
       select jsonb_agg(g) from permission_assignment a
       join permission_set s on s.id = a.permission_set
       cross join jsonb_array_elements(s.grants) g
       where a.identity = i.id), '[]') as grants
-    from identity i where i.id = ${id}`;
-  return row;
+    from identity i where i.id = any(${[...new Set(ids)]}::bigint[])`;
+  const byId = new Map(rows.map((row) => [row.id, row]));
+  return ids.map((id) => byId.get(id));
 }
 
 export interface GrantSet {
@@ -29,15 +30,28 @@ export interface GrantSet {
   grants: Grant[];
 }
 
-/** Those of the named sets that exist, and whether the identity that uses them is frozen. */
-export async function grantsOfSets(
+export interface ExecutionAuthority {
+  /** The identity that the execution acts for. */
+  frozen: boolean;
+  /** The execution is terminal: it has no authority any more. */
+  ended: boolean;
+  /** Those of the named sets that exist. */
+  sets: GrantSet[];
+}
+
+/** What a running execution may do on behalf of `identity`. */
+export async function authorityOf(
   sql: Db,
-  identity: number,
-  refs: string[],
-): Promise<{ frozen: boolean; sets: GrantSet[] }> {
-  const [row] = await sql<{ frozen: boolean; sets: GrantSet[] }[]>`
+  { execution, identity, refs }: {
+    execution: number;
+    identity: number;
+    refs: string[];
+  },
+): Promise<ExecutionAuthority> {
+  const [row] = await sql<ExecutionAuthority[]>`
     select
       coalesce((select frozen from identity where id = ${identity}), false) as frozen,
+      coalesce((select finished_at is not null from execution where id = ${execution}), false) as ended,
       coalesce((
         select jsonb_agg(jsonb_build_object('ref', ref, 'grants', grants))
         from permission_set where ref = any(${refs}::text[])), '[]') as sets`;

@@ -1,6 +1,7 @@
 import type { Context, Next } from "hono";
 import { getCookie } from "hono/cookie";
-import { callerGrants, grantsOfSets } from "../../db/permission.ts";
+import { authorityOf, callersGrants } from "../../db/permission.ts";
+import { batchedPer } from "../batch.ts";
 import type { ApiDeps, ApiEnv, Caller } from "../env.ts";
 import { ApiError, TokenRefused } from "../errors.ts";
 import { type Claims, readToken, STANDARD_SET } from "./tokens.ts";
@@ -72,7 +73,7 @@ export async function toCaller(
 ): Promise<Caller> {
   switch (claims.token_type) {
     case "access": {
-      const found = await callerGrants(db, claims.sub);
+      const found = await callerOf(db)(claims.sub);
       if (found === undefined) {
         throw new TokenRefused("The token's identity no longer exists");
       }
@@ -99,8 +100,18 @@ async function executionCaller(
     ? metadata.permission_set_refs.map(String)
     : [];
   const stored = refs.filter((ref) => ref !== STANDARD_SET);
-  const { frozen: isFrozen, sets } = await grantsOfSets(db, sub, stored);
-  if (isFrozen) throw frozen();
+  const executionId = Number(metadata.execution_id);
+  const { ended, sets, ...identity } = await authorityOf(db, {
+    execution: executionId,
+    identity: sub,
+    refs: stored,
+  });
+  if (ended) {
+    throw new TokenRefused(
+      `Execution ${executionId} has ended, and its token with it`,
+    );
+  }
+  if (identity.frozen) throw frozen();
   const missing = stored.find((ref) => !sets.some((set) => set.ref === ref));
   if (missing !== undefined) {
     throw new ApiError(
@@ -111,7 +122,7 @@ async function executionCaller(
   return {
     kind: "execution",
     identityId: sub,
-    executionId: Number(metadata.execution_id),
+    executionId,
     actionRef: String(metadata.action_ref),
     permissionSetRefs: refs,
     grants: sets.flatMap(({ grants }) => grants),
@@ -121,3 +132,10 @@ async function executionCaller(
 function frozen(): ApiError {
   return new ApiError("FORBIDDEN", "The identity is frozen");
 }
+
+/** Requests that arrive together are looked up together; each sees what held after it came. */
+const callerOf = batchedPer((db: ApiDeps["db"]) => ({
+  run: (ids: number[]) => callersGrants(db, ids),
+  max: 100,
+  retryAlone: () => false,
+}));
