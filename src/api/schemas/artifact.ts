@@ -48,7 +48,7 @@ const versionSummary = {
 };
 
 export const VersionSummary = z.object(versionSummary).openapi(
-  "VersionSummary",
+  "ArtifactVersionSummary",
 );
 
 export const Version = z.object({
@@ -56,7 +56,7 @@ export const Version = z.object({
   artifact: Id,
   content_json: z.unknown().nonoptional(),
   meta: Fields.nullable(),
-}).openapi("Version");
+}).openapi("ArtifactVersion");
 
 export const artifactFilter = z.object({
   scope: Scope.optional(),
