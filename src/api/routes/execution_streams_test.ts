@@ -14,6 +14,7 @@ import {
 import { readEvents } from "../../../tests/support/sse.ts";
 import type { RegisterAnswer } from "../../domain/agent_protocol.ts";
 import { NUDGE } from "../../domain/changes.ts";
+import { makeApp } from "../app.ts";
 import { signExecutionToken } from "../auth/tokens.ts";
 
 const BASE = "/api/v1/executions";
@@ -374,4 +375,45 @@ Deno.test("change stream lets go of a client that does not read", async () => {
   await promise;
   const events = await readEvents(answer).rest();
   assert.ok(events.length > 500 && events.length < 700, `${events.length}`);
+});
+
+Deno.test("streams end when the client leaves", async () => {
+  await using t = await apiWorld();
+  const run = await running(t);
+  let followers = 0;
+  const none = Promise.withResolvers<void>();
+  const counted = (watch: Disposable): Disposable => {
+    followers++;
+    return {
+      [Symbol.dispose]() {
+        watch[Symbol.dispose]();
+        if (--followers === 0) none.resolve();
+      },
+    };
+  };
+  const app = makeApp({
+    ...t.deps,
+    live: {
+      ...t.live,
+      onChange: (handler) => counted(t.live.onChange(handler)),
+      onExecution: (id, handler) => counted(t.live.onExecution(id, handler)),
+    },
+  });
+  await using server = Deno.serve(
+    { hostname: "127.0.0.1", port: 0, onListen: () => {} },
+    (request) => app.fetch(request),
+  );
+  const url = `http://127.0.0.1:${server.addr.port}${BASE}`;
+  const leave = new AbortController();
+  const options = {
+    headers: { authorization: `Bearer ${t.admin}` },
+    signal: leave.signal,
+  };
+  const changes = await fetch(`${url}/stream`, options);
+  const log = await fetch(`${url}/${run.id}/logs/stdout/stream`, options);
+  assert.equal(followers, 2);
+  leave.abort();
+  await none.promise;
+  await assert.rejects(changes.text());
+  await assert.rejects(log.text());
 });
