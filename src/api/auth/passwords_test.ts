@@ -33,3 +33,11 @@ Deno.test("isPassword() works as hard when there is no hash", async () => {
   const [real, decoy] = [await fastest(hash), await fastest(null)];
   assert.ok(decoy > real / 2, `${decoy} ms without a hash, ${real} ms with`);
 });
+
+Deno.test("isPassword() takes many at once in their turn, also after one that fails", async () => {
+  const hash = await hashPassword("pass");
+  const broken = isPassword("pass", "$argon2id$v=19$broken");
+  const many = ["pass", "wrong", "pass"].map((one) => isPassword(one, hash));
+  await assert.rejects(broken);
+  assert.deepEqual(await Promise.all(many), [true, false, true]);
+});
