@@ -40,18 +40,6 @@ export function isolationOf(
   };
 }
 
-/** Names of what an action asked for in so many words and does not get. */
-export function unmetWishes(
-  { permissions, resources }: Pick<ExecutionSpec, "permissions" | "resources">,
-  isolation: Isolation,
-): string[] {
-  return isolation.degraded.filter((entry) => {
-    const key = entry.slice(0, entry.indexOf(":"));
-    const wish = permissions[key];
-    return key in resources || wish === false || Array.isArray(wish);
-  });
-}
-
 /** True when an action may not run unless all of its policy is enforced. */
 export function isRequired(
   permissions: ExecutionSpec["permissions"],

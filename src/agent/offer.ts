@@ -5,13 +5,11 @@ import type {
   RuntimeDescriptor,
 } from "../domain/runtime.ts";
 import type { Log } from "../log.ts";
+import { VERSION } from "../version.ts";
 import { findPrograms } from "./find_program.ts";
 import type { AgentOptions } from "./options.ts";
 import { PROBES } from "./probes.ts";
 import { interpreterOf, isNative } from "./runtimes/interpreter_config.ts";
-
-/** Version of the agent program. */
-export const AGENT_VERSION = "0.1.0";
 
 const BUILT_IN = new Set([...PROBES.map(({ name }) => name), "deno", "native"]);
 /** Known by name, not runnable by this agent. */
@@ -75,7 +73,7 @@ export function offer(
     max_concurrent_executions: options.maxConcurrentExecutions,
     max_concurrent_sensors: 0,
     agent_mode: true,
-    agent_version: AGENT_VERSION,
+    agent_version: VERSION,
     isolation: {
       level: "none",
       policy: null,

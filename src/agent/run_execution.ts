@@ -18,12 +18,7 @@ import { chooseRuntime, type Chosen } from "./choose_runtime.ts";
 import { cleanJson } from "./clean_json.ts";
 import { deliver } from "./deliver.ts";
 import { findEntryPoint } from "./entry_point.ts";
-import {
-  isolationOf,
-  isRequired,
-  unenforced,
-  unmetWishes,
-} from "./isolation.ts";
+import { isolationOf, isRequired, unenforced } from "./isolation.ts";
 import { keepResult } from "./keep_result.ts";
 import { type Limits, limitsOf } from "./limits.ts";
 import type { LogShipper } from "./log_shipper.ts";
@@ -44,6 +39,7 @@ export interface ExecutionDeps {
   shipper: LogShipper;
   sweeper: Sweeper;
   workRoot: string;
+  artifactsRoot: string;
   /** The agent's own environment. */
   env: Readonly<Record<string, string | undefined>>;
   interpreters(): readonly DetectedInterpreter[];
@@ -147,7 +143,7 @@ async function prepare(
   const name = `${spec.id}.${spec.attempt}.${spec.lease.slice(0, 8)}`;
   const place = await makeWorkDir(deps.workRoot, name);
   try {
-    const artifactsDir = makeArtifactsDir(options.artifactsDir, spec.chain_id);
+    const artifactsDir = makeArtifactsDir(deps.artifactsRoot, spec.chain_id);
     const delivered = deliver(spec, place.path);
     const where = {
       packDir: pack.dir,
@@ -209,20 +205,13 @@ async function runIn(
 /** The outcome, with large parts of it stored where they belong. */
 async function judge(
   captured: Captured,
-  { call, isolation, limits }: Ready,
+  { call, limits }: Ready,
   attempt: Attempt,
   deps: ExecutionDeps,
 ): Promise<Outcome> {
   const { spec } = attempt;
   const outcome = toOutcome(spec, captured);
   const warnings = [...limits.warnings];
-  const unmet = unmetWishes(spec, isolation);
-  if (unmet.length > 0) {
-    warnings.push({
-      code: "sandbox_degraded",
-      message: `Not enforced: ${unmet.join("; ")}`,
-    });
-  }
   if (!attempt.gone && !removeIfEmpty(call.artifactsDir)) {
     const { api, log } = deps;
     const faults = await uploadArtifacts(call.artifactsDir, {

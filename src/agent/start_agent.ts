@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import type { Bus } from "../bus/bus.ts";
 import type {
   BusAddress,
@@ -46,6 +47,8 @@ export async function startAgent(
   { signal = new AbortController().signal }: { signal?: AbortSignal } = {},
 ): Promise<Agent> {
   const { log } = deps;
+  // The API keeps its files in the same volume.
+  const artifactsRoot = join(options.artifactsDir, ".executions");
   await using open = new AsyncDisposableStack();
   const state = open.use(await openStateDir(options.stateDir));
   const sweeper = open.use(makeSweeper({
@@ -68,7 +71,7 @@ export async function startAgent(
     );
     await sweeper.swept();
     await clearWorkRoot(state.work, names);
-    await removeOldArtifacts(options.artifactsDir);
+    await removeOldArtifacts(artifactsRoot);
   }
 
   const api = makeApiClient(options.apiUrl);
@@ -109,6 +112,9 @@ export async function startAgent(
       capabilities!.runtimes.join(", ")
     }]`,
   );
+  log.warn(
+    "This version confines deno actions only; what an action's permissions ask for beyond that is named in its isolation",
+  );
   const answer = await enroll();
   const described = await findDescribed(registered.rows, path);
   if (described.length > 0) {
@@ -142,6 +148,7 @@ export async function startAgent(
     }),
     sweeper,
     workRoot: state.work,
+    artifactsRoot,
     env,
     interpreters: () => interpreters,
     onRuntimeMissing: () => inBackground(detect()),
