@@ -9,12 +9,10 @@ import {
   pullSubject,
   type QueuePlace,
 } from "./nats_names.ts";
-import type { NatsOptions } from "./nats_options.ts";
+import { DEFAULT_AWAY_MS, type NatsOptions } from "./nats_options.ts";
 import { type Outgoing, Publisher } from "./nats_publisher.ts";
 import { NatsQueues } from "./nats_queues.ts";
 import { NatsTaker } from "./nats_taker.ts";
-
-const DEFAULT_AWAY_MS = 5_000;
 
 /**
  * The bus on a NATS server with JetStream, 2.9 or newer. Rejects when no server

@@ -1,10 +1,7 @@
-import {
-  connect,
-  createInbox,
-  type NatsConnection,
-} from "@nats-io/transport-node";
+import { createInbox, type NatsConnection } from "@nats-io/transport-node";
 import { type Log, silentLog } from "../log.ts";
 import { connectionOptions, type NatsOptions } from "./nats_options.ts";
+import { connectSafely } from "./nats_transport.ts";
 
 /** Acknowledgements kept while the connection is away. */
 const MOST_KEPT = 10_000;
@@ -36,7 +33,7 @@ export interface Link extends AsyncDisposable {
 export async function openLink(options: NatsOptions): Promise<Link> {
   const parsed = connectionOptions(options);
   try {
-    const nc = await connect(parsed);
+    const nc = await connectSafely(parsed);
     return new NatsLink(nc, parsed.inboxPrefix!, options.log ?? silentLog);
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);

@@ -6,6 +6,8 @@ import {
 import type { BusAddress } from "../domain/agent_protocol.ts";
 import type { Log } from "../log.ts";
 
+export const DEFAULT_AWAY_MS = 5_000;
+
 /** At most one of user and password, token, nkey; none for an open server. */
 export interface NatsOptions {
   /** `nats://host:port` or `tls://host:port`; a user and password, or a token, before `@` count when none is given apart. */
@@ -24,7 +26,7 @@ export interface NatsOptions {
   name?: string;
   /** Copies of each queue in a cluster, fixed when the queue is made; default 1. */
   replicas?: number;
-  /** How long `send`, `openQueue` and `depth` wait for a bus that is away; default 5,000 ms. */
+  /** How long `send`, `openQueue`, `depth` and one try to connect wait for a bus that is away; default 5,000 ms. */
   awayMs?: number;
   log?: Log;
 }
@@ -68,7 +70,7 @@ export function connectionOptions(options: NatsOptions): ConnectionOptions {
     inboxPrefix: options.inboxPrefix ?? "_INBOX",
     ...authentication(options, parsed[0]!),
     ...(tls && { tls }),
-    timeout: 5_000,
+    timeout: options.awayMs ?? DEFAULT_AWAY_MS,
     // Never gives up, not even when the server refuses us for a while.
     maxReconnectAttempts: -1,
     ignoreAuthErrorAbort: true,
