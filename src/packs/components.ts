@@ -73,7 +73,7 @@ export async function readKind<F extends Fields>(
     const ref = qualifyRef(root.ref, kind.pack);
     const first = firstFile.get(ref);
     if (first !== undefined) {
-      at.at("ref").error(`'${ref}' is already used by ${first}`);
+      at.at("ref").error(`repeats '${ref}' of ${first}`);
       continue;
     }
     firstFile.set(ref, report.file);

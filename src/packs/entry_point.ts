@@ -30,6 +30,10 @@ export async function findEntryPoint(
   entryPoint: string,
   place: Place,
 ): Promise<EntryPoint> {
+  if (entryPoint === "") {
+    place.warn("is not given, so there is nothing to run");
+    return { written: "", file: undefined };
+  }
   let written = entryPoint;
   let target = await locate(pack, join(folder, written));
   if (target === undefined && written.startsWith(`${folder}/`)) {
@@ -40,11 +44,7 @@ export async function findEntryPoint(
     );
   }
   if (target === undefined) {
-    place.warn(
-      written === "" || written === "."
-        ? `is not given, so there is nothing to run`
-        : `names a file that does not exist: ${folder}/${written}`,
-    );
+    place.warn(`names a file that does not exist: ${folder}/${written}`);
     return { written, file: undefined };
   }
   if (!isInside(target, await Deno.realPath(pack))) {

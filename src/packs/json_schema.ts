@@ -27,20 +27,21 @@ export interface SchemaFault {
 /** Every fault of a JSON Schema; empty when it can be used. */
 export function schemaFaults(schema: JsonObject): SchemaFault[] {
   const body = plainSchema(schema);
-  try {
-    if (ajv.validateSchema(body) === true) {
-      compile(schema);
-      return [];
-    }
-    return (ajv.errors ?? []).slice(0, 10).map((error) => ({
+  const faults = patternFaults(body, []);
+  if (ajv.validateSchema(body) !== true) {
+    const others = (ajv.errors ?? []).map((error) => ({
       path: pointerParts(error.instancePath),
       message: error.message ?? "is not valid",
     }));
+    return [...faults, ...others].slice(0, 20);
+  }
+  if (faults.length > 0) return faults.slice(0, 20);
+  try {
+    compile(schema);
+    return [];
   } catch (error) {
-    return [{
-      path: [],
-      message: `is not a usable schema: ${(error as Error).message}`,
-    }];
+    const message = `is not a usable schema: ${(error as Error).message}`;
+    return [{ path: [], message }];
   }
 }
 
@@ -61,6 +62,27 @@ export function compile(schema: JsonObject): ValidateFunction {
     compiled.delete(oldest);
   }
   return validate;
+}
+
+/** Patterns that are no regular expressions, which the validator would tell only for the whole. */
+function patternFaults(schema: unknown, path: string[]): SchemaFault[] {
+  if (typeof schema !== "object" || schema === null) return [];
+  return Object.entries(schema).flatMap(([key, value]) => {
+    if (["default", "const", "enum", "examples"].includes(key)) return [];
+    const here = [...path, key];
+    if (key !== "pattern" || typeof value !== "string") {
+      return patternFaults(value, here);
+    }
+    try {
+      new RegExp(value, "u");
+      return [];
+    } catch (error) {
+      const message = `is not a regular expression: ${
+        (error as Error).message
+      }`;
+      return [{ path: here, message }];
+    }
+  });
 }
 
 /** Without the keys that would choose another dialect, or make the validator asynchronous. */

@@ -54,12 +54,18 @@ export async function componentNames(
       if (!isDirectory && /^[^._].*\.ya?ml$/.test(name)) names.push(name);
     }
   } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) {
+    if (error instanceof Deno.errors.NotADirectory) {
+      if (await exists(dir)) report.error(1, "", "must be a directory");
+    } else if (!(error instanceof Deno.errors.NotFound)) {
       report.error(1, "", unreadable(error));
     }
   }
   names.sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
   return { names, report };
+}
+
+async function exists(path: string): Promise<boolean> {
+  return await Deno.lstat(path).then(() => true, () => false);
 }
 
 /** All component files of one directory; they may not lead out of `within`, the pack. */

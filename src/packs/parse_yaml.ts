@@ -23,9 +23,11 @@ export function parseYaml(
       prettyErrors: false,
       // The library compares every key with every other; the conversion finds duplicates in one pass.
       uniqueKeys: false,
-      logLevel: "silent",
+      // Anything quieter would keep a second document to itself.
+      logLevel: "error",
     });
     for (const { pos, code, message } of doc.errors) {
+      if (/^Maximum call stack/.test(message)) throw new RangeError(message);
       report.error(lineOf(pos[0]), "", errorText(code, message));
     }
     for (const { pos, message } of doc.warnings) {

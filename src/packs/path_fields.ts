@@ -7,7 +7,7 @@ import { text } from "./scalars.ts";
 /** A relative path that stays below where it starts; normalised. */
 export const relativePath: Reader<string> = (value, at) => {
   const path = text(value, at);
-  if (path === undefined) return;
+  if (path === undefined || path === "") return path;
   const why = climbs(path);
   return why === undefined ? posix.normalize(path) : at.error(why);
 };

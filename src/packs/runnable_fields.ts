@@ -4,6 +4,7 @@ import { componentFields, examplesField } from "./component_fields.ts";
 import { mapOf } from "./collections.ts";
 import { optional, type Reader, record } from "./fields.ts";
 import { given, permissions } from "./permissions_field.ts";
+import { relativePath } from "./path_fields.ts";
 import { placementFields } from "./placement_fields.ts";
 import { number, oneOf, text } from "./scalars.ts";
 import { schema } from "./schema_field.ts";
@@ -36,7 +37,7 @@ export function runnableFields(
     ...componentFields(ref),
     examples: examplesField,
     runner_type: optional(text, null),
-    entry_point: optional(text, "", { aliases: ["entrypoint"] }),
+    entry_point: optional(relativePath, "", { aliases: ["entrypoint"] }),
     runtime_version: optional(constraint, null),
     required_worker_runtimes: optional(mapOf(constraint), {}),
     parameters: optional(schema, {}),
