@@ -65,11 +65,13 @@ export function makeSweeper(
     ended = false;
     const resolved = waiting;
     waiting = [];
-    find();
+    // Whoever is dead before the list is taken has all of its children on it.
+    const known = strays.size;
     for (const stray of strays.values()) pursue(stray);
-    if (strays.size > 0) {
+    find();
+    if (known > 0 || strays.size > 0) {
       waiting.push(...resolved);
-      return schedule(everyMs);
+      return schedule(strays.size > 0 ? everyMs : 0);
     }
     for (const resolve of resolved) resolve();
     if (ended) schedule(everyMs);
