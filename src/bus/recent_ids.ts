@@ -16,10 +16,13 @@ export class RecentIds {
   add(id: string, now: number): boolean {
     // Insertion order is order of expiry, so only the front needs a look.
     for (const [old, until] of this.#until) {
-      if (until > now && this.#until.size < this.#most) break;
+      if (until > now) break;
       this.#until.delete(old);
     }
     if (this.#until.has(id)) return false;
+    if (this.#until.size >= this.#most) {
+      this.#until.delete(this.#until.keys().next().value!);
+    }
     this.#until.set(id, now + this.#windowMs);
     return true;
   }
