@@ -51,11 +51,14 @@ export function summaryColumns(sql: Queryable) {
     e.finished_at, e.created, e.updated`;
 }
 
-/** Columns of an {@linkcode ExecutionRow}; the table's alias is `e`. */
+/**
+ * Columns of an {@linkcode ExecutionRow}; the table's alias is `e`. An action
+ * that was deleted leaves only its ref.
+ */
 export function executionColumns(sql: Queryable) {
   return sql`${
     summaryColumns(sql)
-  }, e.action, e.config, e.executor, e.permission_set_refs,
+  }, (select a.id from action a where a.id = e.action) as action, e.config, e.executor, e.permission_set_refs,
     e.artifact_retention_policy, e.artifact_retention_limit, e.worker_selector,
     e.worker_tolerations, e.worker_affinity, e.worker, e.result, e.isolation, e.waiting_for`;
 }

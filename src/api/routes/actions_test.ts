@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import {
   anAction,
+  anExecution,
   type ApiWorld,
   apiWorld,
 } from "../../../tests/support/api_world.ts";
@@ -330,6 +331,7 @@ Deno.test("GET /actions/search wants every word somewhere", async (test) => {
 Deno.test("actions are deleted; unknown ones are 404", async () => {
   await using t = await withPack();
   await anAction(t.sql, "demo.hello");
+  const execution = await anExecution(t, "demo.hello");
   const nobody = { token: await t.as([]) };
   await t.json(200, "GET", `${BASE}/demo.hello`, nobody);
   await t.json(403, "DELETE", `${BASE}/demo.hello`, nobody);
@@ -337,6 +339,8 @@ Deno.test("actions are deleted; unknown ones are 404", async () => {
   await t.json(404, "GET", `${BASE}/demo.hello/queue-stats`, nobody);
   const gone = await t.json(200, "DELETE", `${BASE}/demo.hello`);
   assert.equal(gone.success, true);
+  const { data } = await t.json(200, "GET", `/api/v1/executions/${execution}`);
+  assert.deepEqual([data.action, data.action_ref], [null, "demo.hello"]);
   for (const method of ["GET", "DELETE"]) {
     // deno-lint-ignore no-await-in-loop
     await t.json(404, method, `${BASE}/demo.hello`);
