@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { Command } from "commander";
-import { runCli } from "./cli/_fake_api.ts";
+import { runCli } from "../tests/support/run_cli.ts";
 import { makeProgram } from "./main.ts";
 
 function* leaves(

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { type Answer, fakeApi, runCli } from "./_fake_api.ts";
+import { type Answer, fakeApi } from "../../tests/support/fake_api.ts";
+import { runCli } from "../../tests/support/run_cli.ts";
 
 function tokens(access: string, expires_in = 3600): Answer {
   return () =>

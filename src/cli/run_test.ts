@@ -4,9 +4,8 @@ import {
   events,
   execution,
   fakeApi,
-  runCli,
-  spawnCli,
-} from "./_fake_api.ts";
+} from "../../tests/support/fake_api.ts";
+import { runCli, spawnCli } from "../../tests/support/run_cli.ts";
 
 const SCHEMA = {
   name: { type: "string", required: true },
