@@ -65,8 +65,8 @@ Deno.test("the first action of the README works as it is written there", async (
     stdout: "piped",
     stderr: "piped",
   }).output();
-  const [out, err] = [stdout, stderr].map((b) => new TextDecoder().decode(b));
-  assert.equal(code, 0, err);
+  assert.equal(code, 0, new TextDecoder().decode(stderr));
+  const out = new TextDecoder().decode(stdout);
   assert.equal(out, 'pack hello 1.0.0 loaded\n{"greeting": "Hello, Ada"}\n');
   assert.ok(script.trim().split("\n").length <= 12, "it is short");
   await Deno.remove(dir, { recursive: true });

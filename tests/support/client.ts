@@ -15,7 +15,7 @@ export interface Client {
   ): Promise<number>;
   get(id: number): Promise<Execution>;
   /** The execution once it is terminal. */
-  finished(id: number, withinMs?: number): Promise<Execution>;
+  finished(id: number, withinMs?: number, everyMs?: number): Promise<Execution>;
   run(
     actionRef: string,
     parameters?: Record<string, unknown>,
@@ -80,11 +80,11 @@ export function clientFor(url: string, token: string): Client {
     );
     return data;
   }
-  function finished(id: number, withinMs = 30_000) {
+  function finished(id: number, withinMs = 30_000, everyMs = 20) {
     return until(`execution ${id} to finish`, async () => {
       const execution = await get(id);
       return isTerminal(execution.status) && execution;
-    }, { withinMs });
+    }, { withinMs, everyMs });
   }
   async function log(id: number, stream: "stdout" | "stderr") {
     const answer = await raw(
