@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { findPackHash } from "../db/pack_list.ts";
 import { hashTree } from "../packs/tree_hash.ts";
 import { type InstallDeps, installPack } from "./install_pack.ts";
-import { clearOldStages } from "./pack_stage.ts";
+import { recoverPacks } from "./recover_packs.ts";
 
 export interface BundledPacks {
   /** Its directories are the packs. */
@@ -19,7 +19,7 @@ export async function installBundledPacks(
   deps: InstallDeps,
   { packsDir, runtimesDir }: BundledPacks,
 ): Promise<void> {
-  await clearOldStages(deps.settings.packsBaseDir);
+  await recoverPacks(deps);
   const entries = await Array.fromAsync(Deno.readDir(packsDir));
   const refs = entries.filter((entry) => entry.isDirectory)
     .map(({ name }) => name).sort();

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { apiWorld } from "../../tests/support/api_world.ts";
+import { hashTree } from "../packs/tree_hash.ts";
 import { installBundledPacks } from "./bundled_packs.ts";
 
 const ROOT = new URL("../../", import.meta.url).pathname;
@@ -58,4 +59,37 @@ Deno.test("installBundledPacks() removes stages that a killed process left behin
   await installBundledPacks(t.deps, { ...SHIPPED, packsDir });
   const left = await Array.fromAsync(Deno.readDir(base), (entry) => entry.name);
   assert.deepEqual(left, [".staging-new"]);
+});
+
+Deno.test("installBundledPacks() takes back a tree whose replacement was never stored", async () => {
+  await using t = await apiWorld();
+  const base = t.deps.settings.packsBaseDir;
+  const packsDir = join(t.dir, "none");
+  await Deno.mkdir(packsDir);
+  const recover = () => installBundledPacks(t.deps, { ...SHIPPED, packsDir });
+  const tree = async (dir: string, text: string) => {
+    await Deno.mkdir(dir, { recursive: true });
+    await Deno.writeTextFile(join(dir, "pack.yaml"), text);
+  };
+  const aside = join(base, ".staging-cut", ".replaced-demo");
+  await tree(aside, "old");
+  await tree(join(base, "demo"), "new");
+  const store = (hash: string) =>
+    t.sql`insert into pack (ref, label, version, content_hash) values ('demo', 'D', '1.0.0', ${hash})
+      on conflict (ref) do update set content_hash = ${hash}`;
+  const seen = () => Deno.readTextFile(join(base, "demo/pack.yaml"));
+
+  await store(await hashTree(join(base, "demo")));
+  await recover();
+  assert.equal(await seen(), "new", "the replacement was stored: it stays");
+
+  await store(await hashTree(aside));
+  await recover();
+  assert.equal(await seen(), "old");
+
+  await tree(aside, "other");
+  await Deno.remove(join(base, "demo"), { recursive: true });
+  await store(await hashTree(aside));
+  await recover();
+  assert.equal(await seen(), "other", "killed between the two renames");
 });

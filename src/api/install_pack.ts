@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { findPack } from "../db/pack_list.ts";
 import { type KnownRows, readKnown } from "../db/pack_known.ts";
+import { deletePack } from "../db/pack_write.ts";
 import { storePack } from "../db/store_pack.ts";
 import { NUDGE } from "../domain/changes.ts";
 import type { LoadReport } from "../domain/pack.ts";
@@ -143,8 +144,8 @@ async function refIn(tree: string): Promise<string> {
   return /^ref:\s*["']?([\w-]+)/m.exec(text)?.[1] ?? "";
 }
 
-/** Tells everybody that a pack changed; null = it is gone. */
-export function announcePack(
+/** Null = it is gone. */
+function announcePack(
   { bus }: Pick<ApiDeps, "bus">,
   ref: string,
   hash: string | null,
@@ -153,18 +154,17 @@ export function announcePack(
   bus.nudge(NUDGE.fleet, {});
 }
 
-/** Removes the files of a pack that is no longer stored. */
-export async function removePackFiles(
-  { settings }: Pick<InstallDeps, "settings">,
+/** Removes a pack, rows and files, both or neither. False when there is none. */
+export async function removePack(
+  deps: InstallDeps,
   ref: string,
-): Promise<void> {
-  await using stage = await openStage(settings.packsBaseDir);
-  try {
-    await Deno.rename(
-      join(settings.packsBaseDir, ref),
-      join(stage.dir, "removed"),
-    );
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
+): Promise<boolean> {
+  const { packsBaseDir } = deps.settings;
+  await using stage = await openStage(packsBaseDir);
+  await using files = swapTrees(stage, null, join(packsBaseDir, ref));
+  const removeFiles = () => files.swap();
+  if (!await deletePack(deps.db, ref, { removeFiles })) return false;
+  files.keep();
+  announcePack(deps, ref, null);
+  return true;
 }

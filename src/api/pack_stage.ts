@@ -1,8 +1,9 @@
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { treeFiles, type TreeOptions } from "../packs/tree_files.ts";
 
-const PREFIX = ".staging-";
-const STALE_MS = 60 * 60 * 1000;
+/** How the directories of stages begin, and those of trees that stepped aside on them. */
+export const STAGE = ".staging-";
+export const REPLACED = ".replaced-";
 
 /** A place beside the installed packs, on the same file system. Gone when disposed of. */
 export interface Stage extends AsyncDisposable {
@@ -12,25 +13,12 @@ export interface Stage extends AsyncDisposable {
 /** Opens an empty stage. */
 export async function openStage(packsBaseDir: string): Promise<Stage> {
   await Deno.mkdir(packsBaseDir, { recursive: true });
-  const dir = join(packsBaseDir, PREFIX + crypto.randomUUID());
+  const dir = join(packsBaseDir, STAGE + crypto.randomUUID());
   await Deno.mkdir(dir);
   return {
     dir,
     [Symbol.asyncDispose]: () => Deno.remove(dir, { recursive: true }),
   };
-}
-
-/** Removes what a killed process left behind. */
-export async function clearOldStages(packsBaseDir: string): Promise<void> {
-  await Deno.mkdir(packsBaseDir, { recursive: true });
-  for await (const { name } of Deno.readDir(packsBaseDir)) {
-    if (!name.startsWith(PREFIX)) continue;
-    const path = join(packsBaseDir, name);
-    const { mtime } = await Deno.stat(path);
-    if (Date.now() - (mtime?.getTime() ?? 0) > STALE_MS) {
-      await Deno.remove(path, { recursive: true });
-    }
-  }
 }
 
 /** Copies a pack tree onto the stage, links resolved, and returns where it is. */
@@ -56,24 +44,25 @@ export async function copyToStage(
 
 /** A swap of trees that is taken back unless kept. */
 export interface Swap extends AsyncDisposable {
-  /** Makes `tree` the installed one; the old one steps aside. */
+  /** Makes the tree the installed one; the old one steps aside. */
   swap(): Promise<void>;
   keep(): void;
 }
 
-/** Prepares to install `tree`, which is on the stage, as `installed`. */
+/** Prepares to install `tree`, which is on the stage, as `installed`; null = to have none there. */
 export function swapTrees(
   { dir: stage }: Stage,
-  tree: string,
+  tree: string | null,
   installed: string,
 ): Swap {
-  const aside = join(stage, ".replaced");
+  const aside = join(stage, REPLACED + basename(installed));
   let moved = false;
   let swapped = false;
   let kept = false;
   return {
     async swap() {
       moved = await renameIfThere(installed, aside);
+      if (tree === null) return;
       await Deno.rename(tree, installed);
       swapped = true;
     },
@@ -82,7 +71,7 @@ export function swapTrees(
     },
     async [Symbol.asyncDispose]() {
       if (kept) return;
-      if (swapped) await Deno.rename(installed, tree);
+      if (swapped) await Deno.rename(installed, tree!);
       if (moved) await Deno.rename(aside, installed);
     },
   };

@@ -1,5 +1,5 @@
 import { countPacks, listPacks, type PackRow } from "../../db/pack_list.ts";
-import { deletePack, insertPack, updatePack } from "../../db/pack_write.ts";
+import { insertPack, updatePack } from "../../db/pack_write.ts";
 import { permit } from "../auth/allow.ts";
 import { personOf } from "../auth/authenticate.ts";
 import { list, single, Success, success } from "../envelope.ts";
@@ -11,7 +11,7 @@ import {
   sightOf,
   unknownPack,
 } from "../find_pack.ts";
-import { announcePack, removePackFiles } from "../install_pack.ts";
+import { removePack } from "../install_pack.ts";
 import { counted, pageQuery, toPage } from "../paginate.ts";
 import { body, endpoint, json, makeRouter } from "../router.ts";
 import { checkPackRef, checkPackVersion } from "../rules.ts";
@@ -136,10 +136,7 @@ packs.openapi(
     const { deps } = c.var;
     const { ref } = c.req.valid("param");
     allowPack(c, "delete", await packByRef(c, ref));
-    const removeFiles = () => removePackFiles(deps, ref);
-    const deleted = await deletePack(deps.db, ref, { removeFiles });
-    if (!deleted) throw unknownPack(ref);
-    announcePack(deps, ref, null);
+    if (!await removePack(deps, ref)) throw unknownPack(ref);
     return c.json(success(`Pack '${ref}' deleted`));
   },
 );

@@ -175,6 +175,21 @@ Deno.test("DELETE /packs/{ref} removes components and files, and tells", async (
   assert.deepEqual(left, ["other"]);
 });
 
+Deno.test("DELETE /packs/{ref} keeps the files when the rows cannot be deleted", async () => {
+  await using t = await apiWorld();
+  await t
+    .sql`insert into pack (ref, label, version) values ('demo', 'D', '1.0.0')`;
+  await Deno.mkdir(`${t.dir}/packs/demo`, { recursive: true });
+  // Fires at the commit, when the files are out of their place already.
+  await t.sql.unsafe(`
+    create function refuse() returns trigger language plpgsql as $$ begin raise 'no'; end $$;
+    create constraint trigger refuse after delete on pack deferrable initially deferred
+      for each row execute function refuse();`);
+  await t.json(500, "DELETE", `${BASE}/demo`);
+  await t.json(200, "GET", `${BASE}/demo`);
+  await Deno.stat(`${t.dir}/packs/demo`);
+});
+
 Deno.test("component lists of a pack hold only its own", async () => {
   await using t = await apiWorld();
   await anAction(t.sql, "demo.b");
