@@ -17,7 +17,7 @@ import { type FileReport, shown } from "./report.ts";
 /** Levels of nesting; deeper values would break whoever walks them later. */
 const DEEPEST = 64;
 /** Values plus characters of text with every alias written out: what JSON would hold. */
-const LARGEST = 8 * 1024 * 1024;
+const LARGEST = 2 * 1024 * 1024;
 
 /** The document is too deep or too large to be converted any further. */
 export class TooMuch extends Error {

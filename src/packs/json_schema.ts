@@ -15,6 +15,9 @@ const ajv = new Ajv({
 // deno-lint-ignore no-explicit-any -- CommonJS default export without types of its own
 (addFormats as any)(ajv);
 
+/** Characters of a schema; compiling takes far longer than reading it. */
+const LARGEST = 128 * 1024;
+
 /** By canonical text, oldest first. */
 const compiled = new Map<string, ValidateFunction>();
 
@@ -26,6 +29,12 @@ export interface SchemaFault {
 
 /** Every fault of a JSON Schema; empty when it can be used. */
 export function schemaFaults(schema: JsonObject): SchemaFault[] {
+  const { length } = JSON.stringify(schema);
+  if (length > LARGEST) {
+    const message =
+      `has ${length} characters as JSON; at most ${LARGEST} are read`;
+    return [{ path: [], message }];
+  }
   const body = plainSchema(schema);
   const faults = patternFaults(body, []);
   if (ajv.validateSchema(body) !== true) {
@@ -92,7 +101,9 @@ function plainSchema(schema: JsonObject): JsonObject {
 }
 
 /** What the fault is, with the allowed values where they matter. */
-export function errorText(error: ErrorObject): string {
+export function errorText(
+  error: Pick<ErrorObject, "message" | "params" | "keyword">,
+): string {
   const { message = "is not valid", params, keyword } = error;
   if (keyword === "enum") {
     return `${message}: ${JSON.stringify(params.allowedValues)}`;

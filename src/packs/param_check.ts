@@ -1,3 +1,4 @@
+import type { ErrorObject } from "ajv";
 import { isObject, type Json, type JsonObject } from "../domain/json.ts";
 import { toJsonSchema } from "../domain/param_schema.ts";
 import { compile, errorText, pointerParts } from "./json_schema.ts";
@@ -20,8 +21,8 @@ export function checkParameters(
 ): ParameterFault[] {
   if (schema === null || Object.keys(schema).length === 0) return [];
   const jsonSchema = toJsonSchema(schema);
-  return faultsOf(jsonSchema, withPlaceholders(values, jsonSchema))
-    .filter((fault) => !isTemplate(valueAt(values, fault.at)));
+  const errors = errorsOf(jsonSchema, withPlaceholders(values, jsonSchema));
+  return withoutTemplates(errors, values).map(toFault);
 }
 
 /** The first way in which an action's output breaks its schema, or null. */
@@ -30,22 +31,52 @@ export function checkOutput(
   data: Json,
 ): { message: string; at: string } | null {
   if (schema === null || Object.keys(schema).length === 0) return null;
-  return faultsOf(toJsonSchema(schema), data)[0] ?? null;
+  const [first] = errorsOf(toJsonSchema(schema), data);
+  return first === undefined ? null : toFault(first);
 }
 
-function faultsOf(schema: JsonObject, value: Json): ParameterFault[] {
+type Fault = Pick<
+  ErrorObject,
+  "instancePath" | "schemaPath" | "keyword" | "message" | "params"
+>;
+
+function errorsOf(schema: JsonObject, value: Json): Fault[] {
   let validate;
   try {
     validate = compile(schema);
   } catch (error) {
     const message = `the schema cannot be used: ${(error as Error).message}`;
-    return [{ at: "", message }];
+    const nowhere = { instancePath: "", schemaPath: "", keyword: "" };
+    return [{ ...nowhere, params: {}, message }];
   }
-  if (validate(value) === true) return [];
-  return (validate.errors ?? []).map((error) => ({
-    at: error.instancePath,
-    message: errorText(error),
-  }));
+  return validate(value) === true ? [] : validate.errors ?? [];
+}
+
+/**
+ * The faults that no template explains. A choice between schemas cannot be
+ * judged while a part of the value is still a template.
+ */
+function withoutTemplates(errors: Fault[], values: JsonObject): Fault[] {
+  const open = errors.filter(({ keyword, instancePath }) =>
+    ["anyOf", "oneOf", "not", "if"].includes(keyword) &&
+    hasTemplate(valueAt(values, instancePath))
+  );
+  return errors.filter((error) =>
+    !isTemplate(valueAt(values, error.instancePath)) &&
+    !open.some((choice) =>
+      error === choice || error.schemaPath.startsWith(`${choice.schemaPath}/`)
+    )
+  );
+}
+
+function hasTemplate(value: unknown): boolean {
+  return typeof value === "object" && value !== null
+    ? Object.values(value).some(hasTemplate)
+    : isTemplate(value);
+}
+
+function toFault(error: Fault): ParameterFault {
+  return { at: error.instancePath, message: errorText(error) };
 }
 
 function valueAt(root: Json, pointer: string): unknown {

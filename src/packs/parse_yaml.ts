@@ -1,8 +1,11 @@
-import { LineCounter, parseDocument } from "yaml";
+import { Lexer, LineCounter, parseDocument } from "yaml";
 import { isObject } from "../domain/json.ts";
 import { convertNode, TooMuch } from "./convert_node.ts";
 import type { Located } from "./located.ts";
 import type { FileReport } from "./report.ts";
+
+/** Far more than a file that people write; parsing takes some microseconds for each. */
+const MOST_TOKENS = 200_000;
 
 /**
  * Parses one YAML 1.2 (core schema) document whose top level is a mapping.
@@ -15,6 +18,10 @@ export function parseYaml(
 ): Located | undefined {
   const lineCounter = new LineCounter();
   const lineOf = (offset: number) => lineCounter.linePos(offset).line || 1;
+  if (!isModest(text)) {
+    report.error(1, "", "the document has too many parts to be read");
+    return;
+  }
   try {
     const doc = parseDocument(text, {
       version: "1.2",
@@ -47,6 +54,14 @@ export function parseYaml(
       throw error;
     }
   }
+}
+
+function isModest(text: string): boolean {
+  const tokens = new Lexer().lex(text);
+  for (let seen = 0; seen <= MOST_TOKENS; seen++) {
+    if (tokens.next().done) return true;
+  }
+  return false;
 }
 
 function errorText(code: string, message: string): string {

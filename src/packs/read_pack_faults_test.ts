@@ -133,6 +133,25 @@ const CASES: Case[] = [
     errors: [at(1, "the document is nested too deeply")],
   },
   {
+    what: "a file with too many parts",
+    files: action(`meta: {a: [${"1,".repeat(110_000)}]}\n`),
+    errors: [at(1, "the document has too many parts to be read")],
+  },
+  {
+    what: "a schema that is too large",
+    files: action(
+      `parameters: {a: {type: string, description: "${
+        "x".repeat(131_072)
+      }"}}\n`,
+    ),
+    errors: [
+      at(
+        4,
+        "'parameters' has 131157 characters as JSON; at most 131072 are read",
+      ),
+    ],
+  },
+  {
     what: "an alias bomb",
     files: action(
       `x-a: &a ${"lol".repeat(100)}\n` +
@@ -144,7 +163,7 @@ const CASES: Case[] = [
     ),
     errors: [
       at(
-        9,
+        8,
         "the document grows too large when its aliases are written out",
       ),
     ],
