@@ -5,6 +5,7 @@ import type { JsonObject } from "../domain/json.ts";
 import type { ExecutionConfig } from "../domain/runtime.ts";
 import type { Queryable } from "./connect.ts";
 import { changeColumns, type ChangeRow, toChange } from "./execution_change.ts";
+import { statusOf } from "./status_of.ts";
 
 /** One attempt that now belongs to the worker, with all an `ExecutionSpec` is made of. */
 export interface ClaimedRow {
@@ -81,7 +82,7 @@ export async function claimExecutions(
     items.map((i) => i.attempt)
   }::int[]) as item (id, attempt)
       join execution e on e.id = item.id and e.attempt = item.attempt
-      where e.status = 'scheduled'
+      where ${statusOf(sql)} = 'scheduled'
         and exists (select from worker w where w.id = ${workerId} and not w.cordoned)
       order by e.id
       for update of e
@@ -116,7 +117,7 @@ export async function claimExecutions(
         preparing = false,
         updated = now()
       from about b
-      where e.id = b.id and e.status = 'scheduled'
+      where e.id = b.id and ${statusOf(sql)} = 'scheduled'
       returning ${
     changeColumns(sql)
   }, e.lease_token, e.config, e.env_vars, e.permission_set_refs, e.executor,

@@ -3,6 +3,7 @@ import type { Reason } from "../domain/execution.ts";
 import type { Affinity, Toleration } from "../domain/placement.ts";
 import type { Db, Queryable } from "./connect.ts";
 import { changeColumns, type ChangeRow, toChange } from "./execution_change.ts";
+import { statusOf } from "./status_of.ts";
 
 /** Most rows one statement moves. */
 export const BATCH = 100;
@@ -78,9 +79,7 @@ export async function dispatchExecutions(
       select e.id, e.action, e.attempt, e.action_ref, e.waiting_for, e.due_at,
         e.worker_selector, e.worker_tolerations, e.worker_affinity
       from execution e
-      where e.status = 'requested' and e.due_at <= now() and ${
-    conditionOf(sql, source)
-  }
+      where e.due_at <= now() and ${conditionOf(sql, source)}
       order by ${"ids" in source ? sql`e.id` : sql`e.due_at, e.id`}
       limit ${BATCH}
       for update of e skip locked
@@ -96,7 +95,7 @@ export async function dispatchExecutions(
       update execution e set status = 'scheduled', requirement = r.key, waiting_for = null,
         scheduled_at = now(), dispatches = e.dispatches + 1, updated = now()
       from ready r
-      where e.id = r.id and e.status = 'requested'
+      where e.id = r.id and ${statusOf(sql)} = 'requested'
       returning ${changeColumns(sql)}, e.requirement, e.dispatches
     )
     select e.*, p.id as picked_id, case when e.id is null then json_build_object(
@@ -123,9 +122,15 @@ export async function dispatchExecutions(
 }
 
 function conditionOf(sql: Db, source: DispatchSource) {
-  if ("ids" in source) return sql`e.id = any(${[...source.ids]}::bigint[])`;
-  if ("oldest" in source) return sql`e.waiting_for is null`;
-  return sql`e.waiting_for is not null
+  if ("ids" in source) {
+    return sql`e.id = any(${[...source.ids]}::bigint[]) and ${
+      statusOf(sql)
+    } = 'requested'`;
+  }
+  if ("oldest" in source) {
+    return sql`e.status = 'requested' and e.waiting_for is null`;
+  }
+  return sql`e.status = 'requested' and e.waiting_for is not null
     and e.requirement = ${source.waitingFor}`;
 }
 
@@ -160,7 +165,7 @@ export async function applyDecisions(
     ), locked as (
       select d.* from decision d
       join execution e on e.id = d.id and e.attempt = d.attempt
-      where e.status = 'requested'
+      where ${statusOf(sql)} = 'requested'
       order by e.id
       for update of e
     ), moved as (
@@ -176,7 +181,7 @@ export async function applyDecisions(
         finished_at = case when l.verdict = 'fail' then now() end,
         updated = now()
       from locked l
-      where e.id = l.id and e.status = 'requested'
+      where e.id = l.id and ${statusOf(sql)} = 'requested'
       returning ${changeColumns(sql)}, e.requirement, e.dispatches
     )
     select * from moved e

@@ -1,5 +1,6 @@
 import { type Held, LEASE_MS } from "../domain/agent_protocol.ts";
 import type { Queryable } from "./connect.ts";
+import { statusOf } from "./status_of.ts";
 
 export interface Renewed {
   /** Held attempts whose cancellation was asked for. */
@@ -31,13 +32,15 @@ export async function renewLeases(
       select e.id, e.attempt
       from held h
       join execution e on e.id = h.id and e.attempt = h.attempt and e.lease_token = h.lease
-      where e.status in ('running', 'canceling') and e.worker = ${workerId}
+      where ${
+    statusOf(sql)
+  } in ('running', 'canceling') and e.worker = ${workerId}
       order by e.id
       for update of e
     ), renewed as (
       update execution e set lease_until = now() + ${leaseMs} * interval '1 ms'
       from locked l
-      where e.id = l.id and e.status in ('running', 'canceling')
+      where e.id = l.id and ${statusOf(sql)} in ('running', 'canceling')
       returning e.id, e.attempt, e.status
     )
     select h.id, h.attempt, r.status

@@ -5,6 +5,7 @@ import { changeColumns, type ChangeRow, toChange } from "./execution_change.ts";
 import { logVersions } from "./log_version.ts";
 import { attemptsLeft, retriedOn, retryWait } from "./retry_policy.ts";
 import type { Moved } from "./settle.ts";
+import { statusOf } from "./status_of.ts";
 
 /** Which held attempts are lost. */
 export type LostSource =
@@ -62,7 +63,7 @@ export async function loseExecutions(
         scheduled_at = case when l.verdict in ('cancel', 'abandon') then e.scheduled_at end,
         lease_token = null, lease_until = null, preparing = false, updated = now()
       from lost l
-      where e.id = l.id and e.status in ('running', 'canceling')
+      where e.id = l.id and ${statusOf(sql)} in ('running', 'canceling')
       returning ${
     changeColumns(sql)
   }, l.old_status, extract(epoch from e.due_at - now())::float8 * 1000 as due_ms

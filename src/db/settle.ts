@@ -9,6 +9,7 @@ import type { Queryable } from "./connect.ts";
 import { changeColumns, type ChangeRow, toChange } from "./execution_change.ts";
 import { logVersions } from "./log_version.ts";
 import { attemptsLeft, retriedOn, retryWait } from "./retry_policy.ts";
+import { statusOf } from "./status_of.ts";
 
 /** An execution that is `requested` (again), and when it is due. */
 export interface Due {
@@ -62,7 +63,7 @@ export async function settleOutcomes(
       select r.*, e.status as old_status
       from report r
       join execution e on e.id = r.id and e.attempt = r.attempt and e.lease_token = r.lease
-      where e.status in ('running', 'canceling')
+      where ${statusOf(sql)} in ('running', 'canceling')
       order by e.id
       for update of e
     ), done as (
@@ -70,7 +71,7 @@ export async function settleOutcomes(
         isolation = l.isolation::jsonb, usage = l.usage::jsonb, finished_at = now(),
         lease_token = null, lease_until = null, preparing = false, updated = now()
       from locked l
-      where e.id = l.id and e.status in ('running', 'canceling')
+      where e.id = l.id and ${statusOf(sql)} in ('running', 'canceling')
       returning ${changeColumns(sql)}, l.old_status
     ), again as (
       insert into execution (action, action_ref, config, env_vars, parent, enforcement, rule_ref, trigger_ref,

@@ -3,6 +3,7 @@ import type { ExecutionStatus } from "../domain/execution.ts";
 import type { Queryable } from "./connect.ts";
 import type { QueuedAttempt } from "./dispatch.ts";
 import { changeColumns, type ChangeRow, toChange } from "./execution_change.ts";
+import { statusOf } from "./status_of.ts";
 
 const BATCH = 100;
 
@@ -42,7 +43,7 @@ export async function failLate(
     ), locked as (
       select e.id, l.old_status, l.why
       from late l
-      join execution e on e.id = l.id and e.status = l.old_status
+      join execution e on e.id = l.id and ${statusOf(sql)} = l.old_status
       order by e.id
       for update of e skip locked
     ), moved as (
@@ -51,7 +52,7 @@ export async function failLate(
           format('no agent took it within %s s: %s', ${timeoutMs}::float8 / 1000, l.why)),
         finished_at = now(), updated = now()
       from locked l
-      where e.id = l.id and e.status = l.old_status
+      where e.id = l.id and ${statusOf(sql)} = l.old_status
       returning ${changeColumns(sql)}, l.old_status
     )
     select * from moved e order by e.id`;
@@ -78,7 +79,7 @@ export async function failWaiting(
         result = json_build_object('succeeded', false, 'error', ${error}::text),
         finished_at = now(), updated = now()
       from locked l
-      where e.id = l.id and e.status = 'requested'
+      where e.id = l.id and ${statusOf(sql)} = 'requested'
       returning ${changeColumns(sql)}
     )
     select * from moved e order by e.id`;
@@ -129,6 +130,6 @@ export async function resendOldest(
     )
     update execution e set dispatches = e.dispatches + 1
     from oldest o
-    where e.id = o.id and e.status = 'scheduled'
+    where e.id = o.id and ${statusOf(sql)} = 'scheduled'
     returning e.id, e.attempt, e.requirement as key, e.dispatches`;
 }
