@@ -309,7 +309,13 @@ create table execution (
   constraint finished_when_final check ((finished_at is null) = (status in ('requested', 'scheduling', 'scheduled', 'running', 'canceling'))),
   constraint leased_when_running check ((lease_token is not null) = (status in ('running', 'canceling'))),
   constraint lease_has_end check ((lease_token is null) = (lease_until is null))
-) with (fillfactor = 70);
+) with (
+  fillfactor = 70,
+  -- Each execution leaves three dead versions of its row, also in the small partial indexes that are read every second.
+  autovacuum_vacuum_scale_factor = 0.05,
+  autovacuum_vacuum_threshold = 1000,
+  autovacuum_analyze_scale_factor = 0.05
+);
 create index execution_newest on execution (created desc, id desc);
 create index execution_by_action on execution (action_ref text_pattern_ops, created desc, id desc);
 create index execution_by_status on execution (status, created desc, id desc);
