@@ -72,7 +72,7 @@ class SafeTransport extends NodeTransport {
 function alwaysListening<S extends Socket>(socket: S): S {
   const removeAll = socket.removeAllListeners.bind(socket);
   const ignore = () => {};
-  socket.removeAllListeners = (...names) => {
+  socket.removeAllListeners = (...names: Parameters<typeof removeAll>) => {
     removeAll(...names);
     socket.on("error", ignore);
     return socket;
