@@ -117,7 +117,7 @@ class NatsBus implements Bus {
   }
 
   nudge(subject: string, body: unknown): void {
-    if (!this.#link.connected || this.#link.closed) return;
+    if (!this.#link.connected) return;
     try {
       const text = JSON.stringify(body ?? null);
       this.#link.nc.publish(nudgeSubject(this.#prefix, subject), text);

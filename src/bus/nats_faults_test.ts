@@ -65,7 +65,10 @@ natsTest("takers wait for a server that is away", async () => {
   const options = { ...natsOptionsOf(server.address), log };
   await using bus = await connectNats(options);
   await bus.openQueue("q");
+  await bus.openQueue("idle");
   await using before = bus.take<number>("q");
+  await using idle = bus.take<string>("idle");
+  idle.want(1);
   before.want(1);
   await bus.send("q", numbered(3));
   const [held] = await arrive(before, 1);
@@ -73,36 +76,19 @@ natsTest("takers wait for a server that is away", async () => {
   await server.kill();
   await noticed;
   await using during = bus.take<number>("q");
-  during.want(1);
-  before.want(1);
+  during.want(10);
   held!.ack(); // kept until the connection is back
   bus.nudge("s", 1);
   await server.restart();
   await back;
-  const came = await Promise.all([arrive(before, 1), arrive(during, 1)]);
-  assert.deepEqual(sorted(bodies(came.flat())), [1, 2]);
+  // A killed server may forget that it gave out the first, and give it again.
+  const seen = new Set<number>();
+  while (!(seen.has(1) && seen.has(2))) {
+    for (const { body } of await arrive(during, 1)) seen.add(body);
+  }
   await untilDepth(bus, "q", 2);
-});
-
-natsTest("queues and takers recover when the store was wiped", async () => {
-  await using server = await testNats();
-  await using control = await connectNats(natsOptionsOf(server.address));
-  await using other = await connectNats(natsOptionsOf(server.address));
-  await control.openQueue("work.a");
-  // In the process that opens queues, and in one that only takes.
-  await using near = control.take<number>("work.a");
-  await using far = other.take<number>("work.a");
-  near.want(1);
-  far.want(1);
-  const { back } = connectionEvents(control);
-  await server.wipe();
-  await server.restart();
-  await back;
-  assert.equal(await control.depth("work.a"), 0);
-  await control.openQueue("work.a");
-  await control.send("work.a", numbered(2));
-  const came = await Promise.all([arrive(near, 1), arrive(far, 1)]);
-  assert.deepEqual(sorted(bodies(came.flat())), [0, 1]);
+  await bus.send("idle", [{ id: "1", body: "wished for long ago" }]);
+  await arrive(idle, 1);
 });
 
 natsTest("send() makes a queue that was wiped", async () => {

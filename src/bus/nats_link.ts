@@ -14,6 +14,7 @@ const LONGEST_TIMER_MS = 2 ** 31 - 1;
 export interface Link extends AsyncDisposable {
   readonly nc: NatsConnection;
   readonly log: Log;
+  /** False for good once closed. */
   readonly connected: boolean;
   readonly closed: boolean;
   /** A fresh subject for answers. */
@@ -82,14 +83,14 @@ class NatsLink implements Link {
   }
 
   async up(ms: number): Promise<boolean> {
-    if (this.connected || this.closed) return this.connected && !this.closed;
+    if (this.connected || this.closed) return this.connected;
     const { promise, resolve } = Promise.withResolvers<void>();
     using _up = this.onUp(resolve);
     using _down = this.onDown(resolve); // told once more when it closes
     const timer = setTimeout(resolve, Math.min(ms, LONGEST_TIMER_MS));
     await promise;
     clearTimeout(timer);
-    return this.connected && !this.closed;
+    return this.connected;
   }
 
   post(subject: string, payload: string): void {
@@ -102,6 +103,7 @@ class NatsLink implements Link {
     if (!this.closed) {
       const polite = this.connected;
       this.closed = true;
+      this.connected = false;
       this.#tell(this.#down);
       // Draining waits for the server to have seen everything; a server that hangs is not waited for.
       if (polite) await within(2_000, this.nc.drain().catch(() => {}));

@@ -1,9 +1,11 @@
-import type { Msg, Subscription } from "@nats-io/transport-node";
+import type { Msg } from "@nats-io/transport-node";
 import { Alarm } from "./alarm.ts";
 import type { Delivery, Taker } from "./bus.ts";
 import { Mailbox } from "./mailbox.ts";
 import { checkCount } from "./names.ts";
+import { clearRequests } from "./nats_clear.ts";
 import { ACK, type Holder, NAK, NatsDelivery } from "./nats_delivery.ts";
+import { Lane } from "./nats_lane.ts";
 import { type Link, within } from "./nats_link.ts";
 
 /** A pull request ends at the server after at most this, and after at least half of it. */
@@ -21,21 +23,6 @@ const MOST_LANES = 16;
 /** Deliveries nobody settled are forgotten then; the server gave them to others long ago. */
 const FORGET_MS = 600_000;
 
-/**
- * A subscription with at most one pull request at a time, so that every message
- * that comes tells exactly how much of the request is left.
- */
-interface Lane {
-  subject: string;
-  subscription: Subscription;
-  /** Messages still asked for. */
-  left: number;
-  /** Number of the current request; answers to an older one are ignored. */
-  request: number;
-  /** When a request without an answer is known to be lost. */
-  due: number;
-}
-
 export interface NatsTakerOptions {
   pullSubject: string;
   onDisposed: () => void;
@@ -51,6 +38,7 @@ export class NatsTaker<T> implements Taker<T>, Holder {
   /** Messages asked for, over all lanes. */
   #asked = 0;
   #disposed = false;
+  #left: Promise<void> | undefined;
   #scheduled = false;
   #pausedUntil = 0;
   #failures = 0;
@@ -59,18 +47,18 @@ export class NatsTaker<T> implements Taker<T>, Holder {
   #confirmed = false;
   readonly #lanes: Lane[] = [];
   readonly #unsettled = new Set<NatsDelivery<unknown>>();
+  /** What came after the end. */
+  readonly #late: string[] = [];
   readonly #mailbox = new Mailbox<Delivery<T>>();
   readonly #alarm = new Alarm((now) => this.#ring(now));
   readonly #listeners = new DisposableStack();
   readonly #link: Link;
   readonly #pullSubject: string;
-  readonly #inbox: string;
 
   constructor(link: Link, { pullSubject, onDisposed }: NatsTakerOptions) {
     this.#link = link;
     this.#pullSubject = pullSubject;
     this.#listeners.defer(onDisposed);
-    this.#inbox = link.inbox();
     this.#listeners.use(link.onUp(() => this.askAgain()));
     this.#listeners.use(link.onDown(() => this.#lost()));
   }
@@ -105,25 +93,33 @@ export class NatsTaker<T> implements Taker<T>, Holder {
     this.#link.post(delivery.answerTo, answer);
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#disposed) return;
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#left ??= this.#leave();
+    return this.#left;
+  }
+
+  async #leave(): Promise<void> {
     this.#disposed = true;
     this.#wanted = 0;
     this.#mailbox.close();
     this.#alarm[Symbol.dispose]();
     this.#listeners.dispose();
-    if (this.#link.closed) return;
-    // What is on its way still comes while the subscriptions drain, and goes back.
-    const drained = this.#link.connected
-      ? this.#lanes.map(({ subscription }) => subscription.drain())
-      : [];
-    // After the drain has begun, or it would come back to us.
+    if (this.#link.connected) await this.#endRequests();
+    // Not earlier, or it would come back to us.
     for (const { answerTo } of this.#unsettled) this.#link.post(answerTo, NAK);
+    for (const answerTo of this.#late) this.#link.post(answerTo, NAK);
     this.#unsettled.clear();
+    if (!this.#link.closed) { for (const lane of this.#lanes) lane.close(); }
+  }
+
+  /** What is on its way still comes while the subscriptions drain. */
+  async #endRequests(): Promise<void> {
+    const open = this.#asked > 0 && this.#confirmed;
+    const drained = this.#lanes.map((lane) => lane.drain());
     await within(2_000, Promise.allSettled(drained));
-    for (const { subscription } of this.#lanes) {
-      if (!subscription.isClosed()) subscription.unsubscribe();
-    }
+    if (!open || !this.#link.connected) return;
+    const late = await clearRequests(this.#link, this.#pullSubject);
+    if (late !== undefined) this.#late.push(late);
   }
 
   /** Wishes of one turn of the event loop are one request. */
@@ -139,7 +135,7 @@ export class NatsTaker<T> implements Taker<T>, Holder {
   #pull(): void {
     const missing = this.#wanted - this.#asked;
     if (missing <= 0 || this.#disposed) return;
-    if (!this.#link.connected || this.#link.closed) return;
+    if (!this.#link.connected) return;
     const now = performance.now();
     if (now < this.#pausedUntil) return this.#alarm.set(this.#pausedUntil);
     const lane = this.#lanes.find(({ left }) => left === 0) ?? this.#addLane();
@@ -150,34 +146,19 @@ export class NatsTaker<T> implements Taker<T>, Holder {
     if (this.#horizon < now + period / 2 || this.#horizon > now + period) {
       this.#horizon = now + period;
     }
-    const expires = Math.ceil((this.#horizon - now) * 1e6);
-    lane.left = missing;
-    lane.request++;
     lane.due = this.#horizon + grace;
+    lane.ask(this.#pullSubject, missing, this.#horizon - now);
     this.#asked += missing;
-    this.#link.nc.publish(
-      this.#pullSubject,
-      `{"batch":${missing},"expires":${expires}}`,
-      { reply: `${lane.subject}.${lane.request}` },
-    );
     this.#alarm.set(lane.due);
   }
 
   #addLane(): Lane | undefined {
     if (this.#lanes.length >= MOST_LANES) return undefined;
-    const subject = `${this.#inbox}.${this.#lanes.length}`;
-    const subscription = this.#link.nc.subscribe(`${subject}.*`, {
-      callback: (error, msg) => {
-        if (error !== null) return this.#refused(lane, error);
-        // A message keeps the subject it was sent to; what comes to the inbox itself is about the request.
-        if (!msg.subject.startsWith(this.#inbox)) {
-          return this.#arrived(lane, msg);
-        }
-        const request = Number(msg.subject.slice(subject.length + 1));
-        if (request === lane.request) this.#ended(lane, msg);
-      },
+    const lane = new Lane(this.#link, {
+      arrived: (lane, msg) => this.#arrived(lane, msg),
+      ended: (lane, msg) => this.#ended(lane, msg),
+      refused: (lane, error) => this.#refused(lane, error),
     });
-    const lane: Lane = { subject, subscription, left: 0, request: 0, due: 0 };
     this.#lanes.push(lane);
     return lane;
   }
@@ -190,9 +171,8 @@ export class NatsTaker<T> implements Taker<T>, Holder {
       this.#asked--;
     }
     this.#works();
-    if (this.#disposed || this.#wanted === 0) {
-      return this.#link.post(answerTo, NAK);
-    }
+    if (this.#disposed) return void this.#late.push(answerTo);
+    if (this.#wanted === 0) return this.#link.post(answerTo, NAK);
     const body = this.#parse(msg, answerTo);
     if (body === undefined) return this.#schedule();
     this.#wanted--;
@@ -238,7 +218,7 @@ export class NatsTaker<T> implements Taker<T>, Holder {
     }
   }
 
-  /** The user may not subscribe here: the server has ended the subscription. */
+  /** The user may not subscribe here. */
   #refused(lane: Lane, error: Error): void {
     this.#drop(lane);
     this.#lanes.splice(this.#lanes.indexOf(lane), 1);
