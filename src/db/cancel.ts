@@ -2,6 +2,7 @@ import type { ExecutionChange } from "../domain/changes.ts";
 import type { ExecutionStatus } from "../domain/execution.ts";
 import type { Queryable } from "./connect.ts";
 import { changeColumns, type ChangeRow, toChange } from "./execution_change.ts";
+import { statusOf } from "./status_of.ts";
 
 export interface CancelAnswer {
   /** The status that was found. Terminal or `canceling`: nothing changed. */
@@ -40,17 +41,20 @@ export async function requestCancel(
       select id, status, format('Cancelled before execution started, with its parent execution %s', ${id}::bigint) from child
     ), moved as (
       update execution e set
-        status = case when w.status = 'running' then 'canceling' else 'cancelled' end,
-        reason = case when w.status = 'running' then null else 'cancelled' end,
-        result = case when w.status = 'running' then e.result
+        status = case when e.status = 'running' then 'canceling' else 'cancelled' end,
+        reason = case when e.status = 'running' then null else 'cancelled' end,
+        result = case when e.status = 'running' then e.result
           else json_build_object('succeeded', false, 'error', w.error) end,
-        finished_at = case when w.status = 'running' then null else now() end,
+        finished_at = case when e.status = 'running' then null else now() end,
         cancel_requested_at = now(),
         waiting_for = null,
         updated = now()
       from wanted w
-      -- Not e.status: that is as of the statement's start, w.status as of the lock.
-      where e.id = w.id and w.status in ('requested', 'scheduling', 'scheduled', 'running')
+      -- Of e, not of w: constraints are checked on the row as of the statement's start
+      -- before the row is found to be newer, and w is as of the lock.
+      where e.id = w.id and ${
+    statusOf(sql)
+  } in ('requested', 'scheduling', 'scheduled', 'running')
       returning ${changeColumns(sql)}, w.status as old_status, e.worker
     )
     select * from moved e

@@ -207,3 +207,42 @@ Deno.test("loseExecutions() by lease touches only what that lease holds", async 
   const { changes } = await loseExecutions(sql, { held: [held] });
   assert.deepEqual(changes.map((c) => c.status), ["abandoned"]);
 });
+
+Deno.test("loseExecutions(), settleOutcomes() and requestCancel() at once: one of them ends the attempt", async () => {
+  await using db = await testDb();
+  const { sql } = db;
+  const worker = await aWorker(sql);
+  const action = await anAction(sql);
+  for (let round = 0; round < 60; round++) {
+    const id = await anExecution(sql, action);
+    await schedule(sql, id);
+    const { claimed } = await claimExecutions(sql, worker, [{
+      id,
+      attempt: 1,
+    }]);
+    const held = { id, attempt: 1, lease: claimed[0]!.lease_token };
+    await expire(db);
+    const report = {
+      ...held,
+      worker_id: worker,
+      status: "completed" as const,
+      reason: null,
+      result: { succeeded: true },
+      isolation: null,
+      usage: null,
+      logs: [],
+    };
+    const answers = await Promise.all([
+      requestCancel(sql, id),
+      loseExecutions(sql, { expired: true }),
+      settleOutcomes(sql, [report]),
+      renewLeases(sql, worker, [held]),
+    ]);
+    await expire(db);
+    const last = await loseExecutions(sql, { expired: true });
+    const ends = [answers[0]!, answers[1], answers[2], last]
+      .flatMap((answer) => answer.changes)
+      .filter((change) => change.finished_at !== null);
+    assert.equal(ends.length, 1, JSON.stringify(ends));
+  }
+});
