@@ -1,35 +1,64 @@
-import { join } from "node:path";
+import { readdirSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { type ArtifactAnswer, HELD_HEADERS } from "../domain/agent_protocol.ts";
 import type { Log } from "../log.ts";
 import { type ApiClient, ApiRefused } from "./api_client.ts";
 import type { Attempt } from "./attempts.ts";
-import { removeTree } from "./work_dir.ts";
+import { removeTree } from "./remove_tree.ts";
 
 /** The API takes no larger file. */
 const FILE_MAX = 50 * 1024 * 1024;
 const UPLOAD_TIMEOUT_MS = 120_000;
 const KEEP_MS = 24 * 3600 * 1000;
 
-/** The directory of an execution chain: a retry on this machine finds what earlier attempts wrote. */
-export function makeArtifactsDir(root: string, chainId: number): string {
-  const path = join(root, String(chainId));
+/**
+ * The artifacts directory of an attempt: what earlier attempts of its chain
+ * left below `root` on this machine, else the `fresh` one.
+ */
+export function artifactsDirOf(
+  { id, attempt, chain_id }: { id: number; attempt: number; chain_id: number },
+  { root, fresh }: { root: string; fresh: string },
+): string {
+  if (attempt === 1 && chain_id === id) return fresh;
+  const kept = join(root, String(chain_id));
   try {
-    Deno.mkdirSync(path, { mode: 0o755 });
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) {
-      Deno.mkdirSync(path, { recursive: true, mode: 0o755 });
-    } else if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
+    return Deno.statSync(kept).isDirectory ? kept : fresh;
+  } catch {
+    return fresh;
   }
-  return path;
 }
 
-/** Removes the directory if nothing is in it; true when it is gone. */
-export function removeIfEmpty(dir: string): boolean {
+export function isEmpty(dir: string): boolean {
   try {
-    Deno.removeSync(dir);
+    return readdirSync(dir).length === 0;
+  } catch {
     return true;
-  } catch (error) {
-    return error instanceof Deno.errors.NotFound;
+  }
+}
+
+/** Keeps `dir` as the directory of the chain, for its next attempt. */
+export async function keepForChain(
+  dir: string,
+  { root, chainId }: { root: string; chainId: number },
+): Promise<void> {
+  const kept = join(root, String(chainId));
+  if (dir === kept) return;
+  await Deno.mkdir(root, { recursive: true });
+  await removeTree(kept);
+  try {
+    await Deno.rename(dir, kept);
+  } catch {
+    // Another file system.
+    await copyTree(dir, kept);
+  }
+}
+
+async function copyTree(from: string, to: string): Promise<void> {
+  await Deno.mkdir(to, { recursive: true });
+  for await (const { path } of filesIn(from, "")) {
+    const target = join(to, path);
+    await Deno.mkdir(dirname(target), { recursive: true });
+    await Deno.copyFile(join(from, path), target);
   }
 }
 
@@ -57,22 +86,7 @@ export async function uploadArtifacts(
       continue;
     }
     try {
-      const { id, attempt: number, lease } = attempt.held;
-      const file = await Deno.open(join(dir, path));
-      await api.call<ArtifactAnswer>(
-        `executions/${id}/artifacts/${
-          path.split("/").map(encodeURIComponent).join("/")
-        }`,
-        {
-          method: "PUT",
-          bytes: file.readable,
-          headers: {
-            [HELD_HEADERS.attempt]: String(number),
-            [HELD_HEADERS.lease]: lease,
-          },
-          timeoutMs: UPLOAD_TIMEOUT_MS,
-        },
-      );
+      await upload(join(dir, path), path, { api, attempt });
     } catch (error) {
       if (error instanceof ApiRefused && error.status === 404) {
         log.debug("a file was not allocated as an artifact", { path });
@@ -82,6 +96,24 @@ export async function uploadArtifacts(
     }
   }
   return faults;
+}
+
+async function upload(
+  file: string,
+  path: string,
+  { api, attempt: { held } }: { api: ApiClient; attempt: Attempt },
+): Promise<void> {
+  const opened = await Deno.open(file);
+  const name = path.split("/").map(encodeURIComponent).join("/");
+  await api.call<ArtifactAnswer>(`executions/${held.id}/artifacts/${name}`, {
+    method: "PUT",
+    bytes: opened.readable,
+    headers: {
+      [HELD_HEADERS.attempt]: String(held.attempt),
+      [HELD_HEADERS.lease]: held.lease,
+    },
+    timeoutMs: UPLOAD_TIMEOUT_MS,
+  });
 }
 
 async function* filesIn(
@@ -104,7 +136,6 @@ export async function removeOldArtifacts(root: string): Promise<void> {
   const before = Date.now() - KEEP_MS;
   try {
     for await (const { name } of Deno.readDir(root)) {
-      if (!/^\d+$/.test(name)) continue;
       const { mtime } = await Deno.stat(join(root, name));
       if (mtime !== null && mtime.getTime() < before) {
         await removeTree(join(root, name));

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import type { ExecutionSpec } from "../domain/agent_protocol.ts";
 import { parameterDocument } from "../process/parameter_document.ts";
 import { parameterEnv } from "../process/parameter_env.ts";
-import { writePrivate } from "./work_dir.ts";
+import { writePrivate } from "./write_private.ts";
 
 export interface Delivered {
   stdin: string;

@@ -34,7 +34,7 @@ export function makePackStore(
 
   async function lookUp(ref: string, hash: string) {
     const cached = join(cacheDir, ref, hash);
-    if (await isDirectory(cached)) return cached;
+    if (isDirectory(cached)) return cached;
     if (packsBaseDir === null) return undefined;
     const shared = join(packsBaseDir, ref);
     try {
@@ -85,7 +85,7 @@ export function makePackStore(
       const looking = known.get(key) ?? lookUp(ref, hash);
       known.set(key, looking);
       const dir = await looking;
-      if (dir !== undefined && await isDirectory(dir)) return dir;
+      if (dir !== undefined && isDirectory(dir)) return dir;
       known.delete(key);
       return undefined;
     },
@@ -106,9 +106,9 @@ function checkName(ref: string, hash: string): void {
   throw new Error(`Cannot look for pack "${ref}" with content hash "${hash}"`);
 }
 
-async function isDirectory(path: string): Promise<boolean> {
+function isDirectory(path: string): boolean {
   try {
-    return (await Deno.stat(path)).isDirectory;
+    return Deno.statSync(path).isDirectory;
   } catch {
     return false;
   }
@@ -119,7 +119,7 @@ async function moveInto(from: string, to: string): Promise<void> {
     await Deno.rename(from, to);
   } catch (error) {
     // Another process of the same cache was faster.
-    if (!await isDirectory(to)) throw error;
+    if (!isDirectory(to)) throw error;
   }
 }
 

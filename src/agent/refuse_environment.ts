@@ -3,15 +3,15 @@ import type { ExecutionConfig } from "../domain/runtime.ts";
 import { Refused } from "./runtimes/runtime.ts";
 
 /** Throws {@linkcode Refused} for a pack whose dependencies would have to be installed first. */
-export async function refuseEnvironment(
+export function refuseEnvironment(
   { dependencies, environment }: ExecutionConfig,
   packDir: string | null,
-): Promise<void> {
+): void {
   const manifest = dependencies?.manifest_file;
   if (packDir === null || !manifest) return;
   if (!dependencies?.install_command && !environment?.create_command) return;
   try {
-    await Deno.stat(join(packDir, manifest));
+    Deno.statSync(join(packDir, manifest));
   } catch {
     return;
   }

@@ -9,8 +9,9 @@ import { InvalidParameters } from "../process/invalid_parameters.ts";
 import { actionEnvironment, searchPath } from "./action_environment.ts";
 import type { ApiClient } from "./api_client.ts";
 import {
-  makeArtifactsDir,
-  removeIfEmpty,
+  artifactsDirOf,
+  isEmpty,
+  keepForChain,
   uploadArtifacts,
 } from "./artifacts_dir.ts";
 import type { Attempt, StopReason } from "./attempts.ts";
@@ -30,7 +31,8 @@ import { type Captured, runAction } from "./run_action.ts";
 import { templates } from "./runtimes/interpreter.ts";
 import { type ActionCall, Refused } from "./runtimes/runtime.ts";
 import { failed, stoppedOutcome, toOutcome } from "./to_outcome.ts";
-import { makeWorkDir, removeTree, type WorkDir } from "./work_dir.ts";
+import { removeTree } from "./remove_tree.ts";
+import type { WorkDir, WorkDirs } from "./work_dirs.ts";
 
 export interface ExecutionDeps {
   options: AgentOptions;
@@ -38,7 +40,8 @@ export interface ExecutionDeps {
   packs: PackStore;
   shipper: LogShipper;
   sweeper: Sweeper;
-  workRoot: string;
+  workDirs: WorkDirs;
+  /** Where artifacts directories of chains are kept between attempts. */
   artifactsRoot: string;
   /** The agent's own environment. */
   env: Readonly<Record<string, string | undefined>>;
@@ -68,6 +71,11 @@ interface Ready {
   limits: Limits;
 }
 
+interface Ended {
+  outcome: Outcome;
+  logs: LogChunk[];
+}
+
 /** Less of a lease than this is not enough to start anything. */
 const LEASE_LEFT_MS = 2_000;
 
@@ -91,13 +99,7 @@ export async function runExecution(
     if (ready === undefined) return undefined;
     log.debug("started", { action: attempt.spec.action_ref });
     isolation = ready.isolation;
-    const captured = await runIn(ready, attempt, deps);
-    outcome = await judge(captured, ready, attempt, deps);
-    if (attempt.gone) {
-      captured.feed.drop();
-      return undefined;
-    }
-    logs = await captured.feed.finish();
+    ({ outcome, logs } = await runIn(ready, attempt, deps));
   } catch (error) {
     outcome = notRun(error, attempt, deps, log);
   }
@@ -132,18 +134,20 @@ async function prepare(
   const chosen = await chooseRuntime(spec, deps.interpreters(), path);
   const isolation = isolationOf(spec, chosen.runtime.name);
   refuseUnenforceable(attempt, isolation, chosen);
-  await refuseEnvironment(chosen.config, pack.dir);
-  const actionFile = spec.inline ? null : await findEntryPoint(spec, pack.dir);
+  refuseEnvironment(chosen.config, pack.dir);
+  const actionFile = spec.inline ? null : findEntryPoint(spec, pack.dir);
 
   // A pause of this process may have outlived the lease.
   if (performance.now() > attempt.leaseUntil - LEASE_LEFT_MS) {
     await deps.confirmHold();
   }
   signal.throwIfAborted();
-  const name = `${spec.id}.${spec.attempt}.${spec.lease.slice(0, 8)}`;
-  const place = await makeWorkDir(deps.workRoot, name);
+  const place = deps.workDirs.take();
   try {
-    const artifactsDir = makeArtifactsDir(deps.artifactsRoot, spec.chain_id);
+    const artifactsDir = artifactsDirOf(spec, {
+      root: deps.artifactsRoot,
+      fresh: place.artifacts,
+    });
     const delivered = deliver(spec, place.path);
     const where = {
       packDir: pack.dir,
@@ -172,18 +176,20 @@ async function prepare(
     };
     return { call, chosen, place, isolation, limits: limitsOf(spec, options) };
   } catch (error) {
-    deps.background(place.remove());
+    deps.workDirs.giveBack(place, Promise.resolve());
     throw error;
   }
 }
 
-/** Runs it, and sees to it that nothing is left behind. */
+/** Runs it, judges it, and sees to it that nothing is left behind. */
 async function runIn(
-  { call, chosen, place, limits }: Ready,
+  ready: Ready,
   attempt: Attempt,
   deps: ExecutionDeps,
-): Promise<Captured> {
-  deps.sweeper.begin(place.path);
+): Promise<Ended> {
+  const { call, chosen, place, limits } = ready;
+  const { sweeper } = deps;
+  sweeper.begin(place.path);
   let leftovers: Promise<void> | null = null;
   try {
     const captured = await runAction(call, {
@@ -192,13 +198,18 @@ async function runIn(
       attempt,
       killGraceMs: deps.options.killGraceMs,
       shipper: deps.shipper,
-      endStrays: () => deps.sweeper.end(place.path, { now: true }),
+      endStrays: () => sweeper.end(place.path, { now: true }),
     });
     leftovers = captured.leftovers;
-    return captured;
+    sweeper.end(place.path);
+    const outcome = await judge(captured, ready, attempt, deps);
+    if (!attempt.gone) return { outcome, logs: await captured.feed.finish() };
+    captured.feed.drop();
+    return { outcome, logs: [] };
   } finally {
-    deps.sweeper.end(place.path);
-    deps.background((leftovers ?? Promise.resolve()).then(place.remove));
+    sweeper.end(place.path);
+    const alone = Promise.all([leftovers, sweeper.swept()]);
+    deps.workDirs.giveBack(place, alone);
   }
 }
 
@@ -212,24 +223,30 @@ async function judge(
   const { spec } = attempt;
   const outcome = toOutcome(spec, captured);
   const warnings = [...limits.warnings];
-  if (!attempt.gone && !removeIfEmpty(call.artifactsDir)) {
-    const { api, log } = deps;
-    const faults = await uploadArtifacts(call.artifactsDir, {
-      api,
-      attempt,
-      log,
-    });
-    warnings.push(...faults);
-    // A retry would look for them; a success has none.
-    if (outcome.status === "completed" && faults.length === 0) {
-      deps.background(removeTree(call.artifactsDir));
-    }
+  if (!attempt.gone && !isEmpty(call.artifactsDir)) {
+    warnings.push(...await storeArtifacts(outcome, call, attempt, deps));
   }
   if (warnings.length > 0) {
     outcome.result.warnings = [...outcome.result.warnings ?? [], ...warnings];
   }
   outcome.result = cleanJson(outcome.result);
   return attempt.gone ? outcome : await keepResult(outcome, attempt, deps);
+}
+
+/** Uploads what the action wrote, and keeps it where a retry looks for it. */
+async function storeArtifacts(
+  outcome: Outcome,
+  { artifactsDir }: ActionCall,
+  attempt: Attempt,
+  deps: ExecutionDeps,
+) {
+  const { api, log, artifactsRoot: root } = deps;
+  const faults = await uploadArtifacts(artifactsDir, { api, attempt, log });
+  const { chain_id: chainId } = attempt.spec;
+  if (outcome.status !== "completed" || faults.length > 0) {
+    await keepForChain(artifactsDir, { root, chainId });
+  } else await removeTree(artifactsDir);
+  return faults;
 }
 
 function refuseUnenforceable(

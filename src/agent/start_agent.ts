@@ -30,7 +30,8 @@ import { openStateDir } from "./state_dir.ts";
 import { stopAgent } from "./stop_agent.ts";
 import { openIntake } from "./take_work.ts";
 import { failed } from "./to_outcome.ts";
-import { clearWorkRoot } from "./work_dir.ts";
+import { removeTree } from "./remove_tree.ts";
+import { makeWorkDirs } from "./work_dirs.ts";
 
 /** More outcomes without confirmation than this call for a heartbeat. */
 const UNSETTLED_MANY = 500;
@@ -56,6 +57,7 @@ export async function startAgent(
     graceMs: options.killGraceMs,
     log,
   }));
+  const workDirs = open.use(makeWorkDirs({ root: state.work }));
   const background = new Set<Promise<unknown>>();
   const inBackground = (work: Promise<unknown>) => {
     background.add(work);
@@ -69,8 +71,8 @@ export async function startAgent(
       Deno.readDir(state.work),
       (e) => e.name,
     );
-    await sweeper.swept();
-    await clearWorkRoot(state.work, names);
+    await sweeper.swept({ soon: true });
+    await Promise.all(names.map((name) => removeTree(join(state.work, name))));
     await removeOldArtifacts(artifactsRoot);
   }
 
@@ -147,7 +149,7 @@ export async function startAgent(
       log,
     }),
     sweeper,
-    workRoot: state.work,
+    workDirs,
     artifactsRoot,
     env,
     interpreters: () => interpreters,

@@ -55,7 +55,7 @@ export async function stopAgent(agent: Stopping): Promise<void> {
   const swept = new AbortController();
   const impatient = [swept.signal, ...(agent.hard ? [agent.hard] : [])];
   await Promise.race([
-    agent.sweeper.swept().finally(() => swept.abort()),
+    agent.sweeper.swept({ soon: true }).finally(() => swept.abort()),
     pause(agent.killGraceMs + 1_000, AbortSignal.any(impatient)),
   ]);
   await heart[Symbol.asyncDispose]();

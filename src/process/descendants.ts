@@ -7,8 +7,8 @@ export interface Sweeper extends AsyncDisposable {
   begin(workDir: string): void;
   /** The attempt has ended; `now`: its descendants are waited for. */
   end(workDir: string, options?: { now?: boolean }): void;
-  /** Resolves when a look that began after this call found nobody to end. */
-  swept(): Promise<void>;
+  /** Resolves when a look that began after this call found nobody to end; `soon`: it begins at once. */
+  swept(options?: { soon?: boolean }): Promise<void>;
 }
 
 export interface SweeperOptions {
@@ -49,12 +49,17 @@ export function makeSweeper(
   /** Those that were looked at and carry no marks: a process keeps the environment it was started with. */
   let foreign = new Set<number>();
   let timer: ReturnType<typeof setTimeout> | undefined;
+  let dueAt = 0;
   let ended = false;
   let waiting: (() => void)[] = [];
   let closed = false;
 
   function schedule(ms: number) {
-    if (closed || timer !== undefined) return;
+    if (closed) return;
+    const due = performance.now() + ms;
+    if (timer !== undefined && dueAt <= due) return;
+    clearTimeout(timer);
+    dueAt = due;
     timer = setTimeout(() => {
       timer = undefined;
       look();
@@ -136,11 +141,11 @@ export function makeSweeper(
       timer = undefined;
       look();
     },
-    swept() {
+    swept({ soon = false } = {}) {
       const { promise, resolve } = Promise.withResolvers<void>();
       waiting.push(resolve);
       if (closed) resolve();
-      else schedule(0);
+      else schedule(soon ? 0 : everyMs);
       return promise;
     },
     [Symbol.asyncDispose]() {

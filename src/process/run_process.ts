@@ -53,6 +53,9 @@ const BUSY_WAIT_MS = 25;
 /** Output that is still open so long after the exit is held by somebody else. */
 const HELD_MS = 20;
 
+/** A reason that costs no stack trace. */
+const CUT = "cut";
+
 const NOTHING = { durationMs: 0, cut: false, leftovers: null };
 
 /**
@@ -122,7 +125,9 @@ async function runOnce(
   const status = await child.status;
   const durationMs = performance.now() - begun;
   const stopped = stop.settle();
-  const deadline = stopped?.deadline ?? performance.now() + graceMs;
+  const deadline = broken !== undefined
+    ? performance.now()
+    : stopped?.deadline ?? performance.now() + graceMs;
   const leftovers = endGroup(child, deadline);
 
   if (!await within(output, HELD_MS)) {
@@ -130,7 +135,8 @@ async function runOnce(
     await within(output, Math.max(0, deadline - performance.now()) + drainMs);
   }
   const cut = !finished;
-  cutting.abort(); // also ends the feeding of somebody who does not read
+  // Also ends the feeding of somebody who does not read.
+  if (cut || fed) cutting.abort(CUT);
   await output;
   await feeding;
   if (

@@ -131,6 +131,9 @@ function started(child: Deno.ChildProcess, fed: boolean): Started {
 }
 
 function trySignal(send: () => void): boolean {
+  // That nobody is there is the usual answer: its stack trace would cost more than the call.
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = 0;
   try {
     send();
     return true;
@@ -142,6 +145,8 @@ function trySignal(send: () => void): boolean {
     // Somebody is there, under another user: alive, and not ours to signal.
     if (isPermission(error)) return true;
     throw error;
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit;
   }
 }
 

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { writePrivate } from "../work_dir.ts";
+import { writePrivate } from "../write_private.ts";
 import { denoFlags } from "./deno_flags.ts";
 import { Refused, type Runtime } from "./runtime.ts";
 

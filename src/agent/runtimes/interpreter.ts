@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { fillTemplate } from "../../process/child_environment.ts";
 import { inlineScript } from "../../process/inline_script.ts";
-import { writePrivate } from "../work_dir.ts";
+import { writePrivate } from "../write_private.ts";
 import { interpreterOf } from "./interpreter_config.ts";
 import type { ActionCall, Command, Runtime } from "./runtime.ts";
 

@@ -16,6 +16,7 @@ const NAMES: Record<number, string> = {
 /** Files that run themselves: programs, and scripts with a `#!` line. */
 export const native: Runtime = {
   name: "native",
+  // deno-lint-ignore require-await -- what is wrong with the file rejects
   async command({ actionFile, spec }) {
     if (actionFile === null) {
       throw new Refused(
@@ -23,24 +24,34 @@ export const native: Runtime = {
         `The action ${spec.action_ref} has no file to run`,
       );
     }
-    const info = await Deno.stat(actionFile);
+    const info = Deno.statSync(actionFile);
     if (!info.isFile || ((info.mode ?? 0o111) & 0o111) === 0) {
       throw new Refused(
         "not_executable",
         `The entry point ${spec.entry_point} is not executable: run chmod +x on it and load the pack again, or give the action a runner_type`,
       );
     }
-    await checkFormat(actionFile, spec.entry_point);
+    const key =
+      `${actionFile}:${info.ino}:${info.size}:${info.mtime?.getTime()}`;
+    if (!startable.has(key)) {
+      checkFormat(actionFile, spec.entry_point);
+      if (startable.size >= KNOWN_MAX) startable.clear();
+      startable.add(key);
+    }
     return { argv: [actionFile] };
   },
 };
 
+/** Files whose head was good. */
+const startable = new Set<string>();
+const KNOWN_MAX = 10_000;
+
 /** What a spawn would hand to a shell if the kernel cannot run it, is refused here. */
-async function checkFormat(file: string, name: string): Promise<void> {
+function checkFormat(file: string, name: string): void {
   const head = new Uint8Array(20);
   {
-    using opened = await openFor(file, name);
-    const read = await opened.read(head);
+    using opened = openFor(file, name);
+    const read = opened.readSync(head);
     if (read === null) throw unknownFormat(name, "it is empty");
   }
   if (head[0] === 0x23 && head[1] === 0x21) return;
@@ -63,9 +74,9 @@ async function checkFormat(file: string, name: string): Promise<void> {
   );
 }
 
-async function openFor(file: string, name: string): Promise<Deno.FsFile> {
+function openFor(file: string, name: string): Deno.FsFile {
   try {
-    return await Deno.open(file);
+    return Deno.openSync(file);
   } catch (error) {
     if (!(error instanceof Deno.errors.PermissionDenied)) throw error;
     throw new Refused("spawn_failed", `The agent may not read ${name}`);
