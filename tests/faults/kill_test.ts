@@ -6,6 +6,7 @@ import {
   startEmbedded,
   startOnServers,
 } from "../support/stack.ts";
+import { processesOf } from "../support/processes.ts";
 import { until } from "../support/until.ts";
 
 const FAULTS = new URL("../fixtures/packs/faults", import.meta.url).pathname;
@@ -37,6 +38,14 @@ async function allTerminal(stack: Stack, ids: number[]) {
     const all = await Promise.all(ids.map((id) => stack.client.get(id)));
     return all.every((e) => isTerminal(e.status)) && all;
   }, { ...WITHIN, everyMs: 500 });
+}
+
+/** Past preparation: losing an attempt that has not begun costs nothing. */
+async function spawned(stack: Stack, id: number, command: string) {
+  await until(
+    `${command} of execution ${id}`,
+    async () => (await processesOf(stack.url, id)).includes(command),
+  );
 }
 
 async function registerFaults(stack: Stack) {
@@ -103,10 +112,8 @@ Deno.test({
     const workers = await stack.client.call<
       { items: { id: number; name: string }[] }
     >("GET", "/api/v1/workers");
-    const name = workers.items.find((w) => w.id === first.worker)!.name;
-    const role = ["agent1", "agent2"].find((r) =>
-      stack.programs[r]!.output().includes(name)
-    )!;
+    const role = workers.items.find((w) => w.id === first.worker)!.name;
+    await spawned(stack, id, "sleep 100");
     const killed = performance.now();
     stack.programs[role]!.signal("SIGKILL");
     const done = await stack.client.finished(id, 40_000);
@@ -125,10 +132,7 @@ Deno.test({
     await using stack = await startOnServers();
     await registerFaults(stack);
     const id = await stack.client.execute("faults.sleeps", { seconds: 100 });
-    await until(
-      "it to run",
-      async () => (await stack.client.get(id)).status === "running",
-    );
+    await spawned(stack, id, "sleep 100");
     await stack.restart("agent");
     const done = await stack.client.finished(id, 40_000);
     assert.equal(done.status, "abandoned");
@@ -142,10 +146,7 @@ Deno.test("kill -9 of the whole embedded stack loses no accepted execution", asy
   const load = keepAsking(stack, "core.noop");
   const again = await stack.client.execute("faults.again_when_lost");
   await until("a load", () => load.accepted.length >= 30);
-  await until(
-    "the long one to run",
-    async () => (await stack.client.get(again)).status === "running",
-  );
+  await spawned(stack, again, "sleep 100");
   await stack.restart("start");
   await load.stop();
   const ends = await allTerminal(stack, [...load.accepted, again]);

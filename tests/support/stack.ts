@@ -132,6 +132,7 @@ export async function startOnServers(
       startProgram(["agent"], {
         env: {
           ATTUNE_HOME: agentHome,
+          ATTUNE__WORKER__NAME: name,
           ATTUNE_API_URL: url,
           ATTUNE_AGENT_TOKEN: joinToken,
           ATTUNE__PACKS_BASE_DIR: `${agentHome}/packs`,

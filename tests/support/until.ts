@@ -22,6 +22,12 @@ export async function until<T>(
     await new Promise((resolve) => setTimeout(resolve, everyMs));
   }
   throw new Error(
-    `Waited ${withinMs} ms for ${what}${last ? `; last error: ${last}` : ""}`,
+    `Waited ${withinMs} ms for ${what}${
+      last
+        ? `; last error: ${last}${
+          last instanceof Error && last.cause ? ` (${last.cause})` : ""
+        }`
+        : ""
+    }`,
   );
 }
