@@ -1,5 +1,7 @@
 // deno-lint-ignore-file no-await-in-loop -- tests go step by step
 import assert from "node:assert/strict";
+import { jetstreamManager } from "@nats-io/jetstream";
+import { connect } from "@nats-io/transport-node";
 import { natsTest, testNats } from "../../tests/support/nats.ts";
 import { makeLog } from "../log.ts";
 import type { Bus } from "./bus.ts";
@@ -91,6 +93,27 @@ natsTest("takers wait for a server that is away", async () => {
   await arrive(idle, 1);
 });
 
+natsTest("queues and takers recover when the store was wiped", async () => {
+  await using server = await testNats();
+  await using control = await connectNats(natsOptionsOf(server.address));
+  await using other = await connectNats(natsOptionsOf(server.address));
+  await control.openQueue("work.a");
+  // In the process that opens queues, and in one that only takes.
+  await using near = control.take<number>("work.a");
+  await using far = other.take<number>("work.a");
+  near.want(1);
+  far.want(1);
+  const { back } = connectionEvents(control);
+  await server.wipe();
+  await server.restart();
+  await back;
+  assert.equal(await control.depth("work.a"), 0);
+  await control.openQueue("work.a");
+  await control.send("work.a", numbered(2));
+  const came = await Promise.all([arrive(near, 1), arrive(far, 1)]);
+  assert.deepEqual(sorted(bodies(came.flat())), [0, 1]);
+});
+
 natsTest("send() makes a queue that was wiped", async () => {
   await using server = await testNats();
   await using bus = await connectNats(natsOptionsOf(server.address));
@@ -111,8 +134,6 @@ natsTest("takers outlive a consumer that somebody deletes", async () => {
   taker.want(2);
   await bus.send("q", numbered(1));
   await arrive(taker, 1);
-  const { connect } = await import("@nats-io/transport-node");
-  const { jetstreamManager } = await import("@nats-io/jetstream");
   const { user, password, servers } = server.address;
   const nc = await connect({ servers, user: user!, pass: password! });
   const jsm = await jetstreamManager(nc);
@@ -224,7 +245,6 @@ natsTest("a message that is not JSON is dropped and harms nobody", async () => {
   await using server = await testNats();
   await using bus = await connectNats(natsOptionsOf(server.address));
   await bus.openQueue("q");
-  const { connect } = await import("@nats-io/transport-node");
   const { user, password, servers } = server.address;
   const nc = await connect({ servers, user: user!, pass: password! });
   nc.publish("attune.q", "no json");
