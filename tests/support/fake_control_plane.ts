@@ -55,7 +55,8 @@ export interface FakeControlPlane extends AsyncDisposable {
   seen(check: () => boolean): Promise<void>;
 }
 
-export type SpecParts = Partial<ExecutionSpec>;
+/** `fault`: the claim is answered with it. */
+export type SpecParts = Partial<ExecutionSpec> & Pick<ClaimedItem, "fault">;
 
 export interface Work {
   id: number;
@@ -70,6 +71,7 @@ export async function fakeControlPlane(): Promise<FakeControlPlane> {
   await bus.openQueue(QUEUE.work(KEY));
   await bus.openQueue(QUEUE.outcome);
   const specs = new Map<number, ExecutionSpec>();
+  const faults = new Map<number, ClaimedItem["fault"]>();
   const outcomes = new Map<number, PromiseWithResolvers<OutcomeReport>>();
   const ended = new Set<number>();
   const cancelled = new Set<number>();
@@ -133,6 +135,8 @@ export async function fakeControlPlane(): Promise<FakeControlPlane> {
     return {
       items: request.items.map(({ id, attempt }) => {
         const spec = specs.get(id);
+        const fault = faults.get(id);
+        if (fault !== undefined) return { id, attempt, fault };
         return spec === undefined || spec.attempt !== attempt
           ? { id, attempt }
           : { id, attempt, spec };
@@ -249,10 +253,11 @@ export async function fakeControlPlane(): Promise<FakeControlPlane> {
     heartbeatMs: 5_000,
     leaseMs: 15_000,
     holdPhase: true,
-    execute(parts) {
+    execute({ fault, ...parts }) {
       const id = parts.id ?? nextId++;
       const spec: ExecutionSpec = { ...BASE, id, chain_id: id, ...parts };
       specs.set(id, spec);
+      if (fault !== undefined) faults.set(id, fault);
       const outcome = Promise.withResolvers<OutcomeReport>();
       outcomes.set(id, outcome);
       const { attempt } = spec;
