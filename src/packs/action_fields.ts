@@ -1,8 +1,7 @@
 import type { RetryPolicy } from "../domain/execution.ts";
 import { listOf } from "./collections.ts";
-import { optional, type Reader, record, required } from "./fields.ts";
+import { given, optional, type Reader, record, required } from "./fields.ts";
 import { relativePath } from "./path_fields.ts";
-import { given } from "./permissions_field.ts";
 import { ownRef, permissionSetRef } from "./ref_fields.ts";
 import { runnableFields } from "./runnable_fields.ts";
 import { bool, number, oneOf } from "./scalars.ts";

@@ -1,8 +1,15 @@
 import type { EnvVar, ExecutionConfig } from "../domain/runtime.ts";
 import { listOf, mapOf } from "./collections.ts";
-import { mustBe, optional, type Reader, record, required } from "./fields.ts";
+import {
+  given,
+  mustBe,
+  optional,
+  type Reader,
+  record,
+  required,
+} from "./fields.ts";
 import { relativePath } from "./path_fields.ts";
-import { given, permissions, variableName } from "./permissions_field.ts";
+import { permissions, variableName } from "./permissions_field.ts";
 import { bool, oneOf, text } from "./scalars.ts";
 
 /** argv, or text for `sh -c`. */

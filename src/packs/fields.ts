@@ -124,6 +124,15 @@ function reportUnknown(
   }
 }
 
+/** The keys that were written. */
+export function given<T extends object>(
+  read: T,
+): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(
+    Object.entries(read).filter(([, value]) => value !== undefined),
+  ) as { [K in keyof T]?: Exclude<T[K], undefined> };
+}
+
 /** `must be a mapping, not "x"`. */
 export function mustBe(what: string, value: unknown): string {
   return `must be ${what}, not ${shown(value)}`;

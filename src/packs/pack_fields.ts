@@ -3,13 +3,13 @@ import { freeMap, listOf, mapOf } from "./collections.ts";
 import { packDependency, runtimeDependency } from "./constraint_fields.ts";
 import {
   type FieldOptions,
+  given,
   optional,
   type Reader,
   record,
   required,
 } from "./fields.ts";
 import { relativePath } from "./path_fields.ts";
-import { given } from "./permissions_field.ts";
 import { packRefField } from "./ref_fields.ts";
 import { bool, number, oneOf, text, versionText } from "./scalars.ts";
 import { schema } from "./schema_field.ts";

@@ -43,7 +43,7 @@ export async function readPackFile(place: FilePlace): Promise<PackFile> {
 }
 
 /** Names of the component files directly in a directory, in byte order; none when it does not exist. */
-export async function componentNames(
+async function componentNames(
   dir: string,
   shown: string,
 ): Promise<{ names: string[]; report: FileReport }> {

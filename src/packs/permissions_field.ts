@@ -1,6 +1,6 @@
 import type { JsonObject } from "../domain/json.ts";
 import { listOf } from "./collections.ts";
-import { mustBe, optional, type Reader, record } from "./fields.ts";
+import { given, mustBe, optional, type Reader, record } from "./fields.ts";
 import { policyPath } from "./path_fields.ts";
 import { bool, oneOf, text } from "./scalars.ts";
 
@@ -64,12 +64,3 @@ export const permissions: Reader<JsonObject> = (value, at) => {
   const read = policy(value, at);
   return read && given(read);
 };
-
-/** The keys that were written. */
-export function given<T extends object>(
-  read: T,
-): { [K in keyof T]?: Exclude<T[K], undefined> } {
-  return Object.fromEntries(
-    Object.entries(read).filter(([, value]) => value !== undefined),
-  ) as { [K in keyof T]?: Exclude<T[K], undefined> };
-}

@@ -5,8 +5,7 @@ import type {
   Toleration,
 } from "../domain/placement.ts";
 import { listOf, mapOf } from "./collections.ts";
-import { optional, type Reader, record, required } from "./fields.ts";
-import { given } from "./permissions_field.ts";
+import { given, optional, type Reader, record, required } from "./fields.ts";
 import { number, oneOf, text } from "./scalars.ts";
 
 const labels = mapOf(text);

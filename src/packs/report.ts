@@ -4,7 +4,7 @@ import type { PackFault } from "../domain/pack.ts";
 const MOST = 100;
 
 /** A message as it is shown: `mypack/actions/deploy.yaml:9: unknown key 'timout'`. */
-export function fault(
+function fault(
   at: { file: string; line: number; key?: string },
   text: string,
 ): PackFault {

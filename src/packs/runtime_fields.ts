@@ -4,8 +4,14 @@ import { canonicalRuntime } from "../domain/runtime_name.ts";
 import { freeMap, listOf } from "./collections.ts";
 import { namedFields } from "./component_fields.ts";
 import { executionConfig } from "./execution_config_field.ts";
-import { mustBe, optional, type Reader, record, required } from "./fields.ts";
-import { given } from "./permissions_field.ts";
+import {
+  given,
+  mustBe,
+  optional,
+  type Reader,
+  record,
+  required,
+} from "./fields.ts";
 import { ownRef } from "./ref_fields.ts";
 import { bool, number, regex, text, versionText } from "./scalars.ts";
 

@@ -1,5 +1,5 @@
 /** Component files over this are refused before they are read. */
-export const YAML_BYTES = 1024 * 1024;
+const YAML_BYTES = 1024 * 1024;
 
 /** The text of a YAML file, or why it is none. */
 export type YamlSource =
@@ -20,7 +20,7 @@ export async function readYamlSource(path: string): Promise<YamlSource> {
 }
 
 /** Text of `bytes`, or the line of the first NUL or of the first byte that is not UTF-8. */
-export function decodeYaml(bytes: Uint8Array): YamlSource {
+function decodeYaml(bytes: Uint8Array): YamlSource {
   const nul = bytes.indexOf(0);
   if (nul >= 0) {
     const line = bytes.subarray(0, nul).filter((byte) => byte === 10).length;
