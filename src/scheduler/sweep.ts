@@ -13,6 +13,7 @@ import {
   releaseLease,
 } from "../db/service.ts";
 import type { Due } from "../db/settle.ts";
+import { analyzeWhenGrown } from "../db/statistics.ts";
 import {
   failLate,
   oldQueues,
@@ -66,6 +67,7 @@ export function makeSweep(options: SweepOptions): Sweep {
   let lastRound = upSince;
   let resentAt = -Infinity;
   let retainedAt = -Infinity;
+  let analyzed = 0;
   let reconnected = true;
   let round = Promise.resolve();
   const onReconnect = bus.onReconnect(() => reconnected = true);
@@ -147,6 +149,9 @@ export function makeSweep(options: SweepOptions): Sweep {
     if (now - lastRound > AWAY_MS) upSince = now;
     if (!await acquireLease(sql, LEASE, holder, 3 * sweepMs)) return;
     lastRound = now;
+    await part("analyzing tables", async () => {
+      analyzed = await analyzeWhenGrown(sql, analyzed);
+    });
     await part("matching the fleet", () => fleet.look());
     const up = await upFor();
     if (up >= leaseMs) await part("ending lost leases", loseExpired);
