@@ -444,28 +444,40 @@ Deno.test("startScheduler() settles the good outcomes beside a poisoned one, and
   assert.equal(lines.filter((line) => line.includes("malformed")).length, 2);
 });
 
-Deno.test("startScheduler() treats an attempt that its agent gave up as lost", async () => {
+Deno.test("startScheduler() treats an attempt that its agent gave up as lost, and keeps its last words", async () => {
   await using world = await schedulerWorld();
   const { sql, bus } = world;
   const worker = await aWorker(sql);
-  const action = await anAction(sql, { idempotent: true });
+  const again = await anAction(sql, { idempotent: true });
+  const once = await anAction(sql);
   await world.scheduler({ sweepMs: 60_000 });
   await using agent = await simulateAgent(
     world,
     worker,
     (row) =>
-      row.attempt === 1
-        ? {
-          status: "failed",
-          reason: "lost",
-          result: { succeeded: false, error: "stopping" },
-        }
-        : {},
+      row.attempt === 2 ? {} : {
+        worker_id: worker,
+        status: "failed",
+        reason: "lost",
+        result: { succeeded: false, error: "stopping" },
+        logs: [{ stream: "stdout", offset: 0, data: btoa("bye") }],
+      },
   );
-  const id = await anExecution(sql, action);
-  bus.nudge(NUDGE.requested, { ids: [id] });
-  await world.reached(id, "completed");
-  assert.deepEqual(agent.claimed.map((row) => row.attempt), [1, 2]);
+  const ids = [
+    await anExecution(sql, again),
+    await anExecution(sql, once),
+  ] as const;
+  bus.nudge(NUDGE.requested, { ids });
+  await world.reached(ids[0], "completed");
+  const row = await world.reached(ids[1], "abandoned");
+  assert.equal(row.reason, "lost");
+  const attempts = agent.claimed.filter((c) => c.id === ids[0]);
+  assert.deepEqual(attempts.map((c) => c.attempt), [1, 2]);
+  const words = await sql<{ log: string; versions: number }[]>`
+    select convert_from(data, 'UTF8') as log, (
+      select count(*) from artifact_version v where v.execution = l.execution) as versions
+    from execution_log l where execution = ${ids[1]}`;
+  assert.deepEqual(words.map((w) => ({ ...w })), [{ log: "bye", versions: 1 }]);
 });
 
 Deno.test("startScheduler() offers work to the most welcome agent until it piles up", async () => {

@@ -1,6 +1,8 @@
+import { Buffer } from "node:buffer";
 import postgres from "postgres";
 import type { Bus, Delivery } from "../bus/bus.ts";
 import type { Db } from "../db/connect.ts";
+import { appendLogs } from "../db/execution_log.ts";
 import { loseExecutions } from "../db/lost.ts";
 import { type Due, type Moved, settleOutcomes } from "../db/settle.ts";
 import type { OutcomeReport } from "../domain/agent_protocol.ts";
@@ -122,11 +124,33 @@ async function move(
   const ended = outcomes.filter((o) => o.reason !== "lost");
   const settled = await settleOutcomes(sql, ended);
   if (lost.length === 0) return settled;
+  for (const report of lost) {
+    // deno-lint-ignore no-await-in-loop -- an agent that stops, and few of those
+    await keepLastWords(sql, report);
+  }
   const { changes, requested } = await loseExecutions(sql, { held: lost });
   return {
     changes: [...settled.changes, ...changes],
     requested: [...settled.requested, ...requested],
   };
+}
+
+/** The log bytes that came with the report of a lost attempt. */
+async function keepLastWords(
+  sql: Db,
+  { id, attempt, lease, worker_id, logs }: OutcomeReport,
+): Promise<void> {
+  await appendLogs(sql, {
+    worker: worker_id,
+    pieces: logs.map(({ stream, offset, data }) => ({
+      execution: id,
+      attempt,
+      stream,
+      offset,
+      data: Buffer.from(data, "base64"),
+    })),
+    leases: new Map([[`${id}.${attempt}`, lease]]),
+  });
 }
 
 function inBatches(reports: readonly Report[]): Report[][] {
