@@ -137,14 +137,14 @@ export async function readRequirements(
   sql: Queryable,
 ): Promise<RequirementRow[]> {
   return await sql<RequirementRow[]>`
-    select r.key, r.body, exists (
-        select from execution e
-        where e.requirement = r.key and e.status = 'requested' and e.waiting_for is not null) as waiting,
-      exists (
-        select from execution e
-        where e.requirement = r.key and e.status = 'scheduled'
-          and e.scheduled_at < now() - interval '1 s') as crowded
-    from requirement r order by r.key`;
+    select r.key, r.body, waiting.one is not null as waiting, crowded.one is not null as crowded
+    from requirement r
+    left join lateral (select 1 as one from execution e
+      where e.requirement = r.key and e.status = 'requested' and e.waiting_for is not null limit 1) waiting on true
+    left join lateral (select 1 as one from execution e
+      where e.requirement = r.key and e.status = 'scheduled'
+        and e.scheduled_at < now() - interval '1 s' limit 1) crowded on true
+    order by r.key`;
 }
 
 /** Those of the keys in whose queue work has been for longer than a second. */
@@ -154,8 +154,8 @@ export async function crowdedQueues(
 ): Promise<string[]> {
   const rows = await sql<{ key: string }[]>`
     select k.key from unnest(${[...keys]}::text[]) as k (key)
-    where exists (select from execution e
-      where e.requirement = k.key and e.status = 'scheduled' and e.scheduled_at < now() - interval '1 s')`;
+    cross join lateral (select from execution e
+      where e.requirement = k.key and e.status = 'scheduled' and e.scheduled_at < now() - interval '1 s' limit 1) e`;
   return rows.map((row) => row.key);
 }
 

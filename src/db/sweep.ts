@@ -93,9 +93,9 @@ export async function failWaiting(
 export async function waitingInVain(sql: Queryable): Promise<string[]> {
   const rows = await sql<{ key: string }[]>`
     select r.key from requirement r
-    where exists (select from worker_requirement w where w.key = r.key)
-      and exists (select from execution e
-        where e.requirement = r.key and e.status = 'requested' and e.waiting_for is not null)`;
+    cross join lateral (select from execution e
+      where e.requirement = r.key and e.status = 'requested' and e.waiting_for is not null limit 1) e
+    where exists (select from worker_requirement w where w.key = r.key)`;
   return rows.map((row) => row.key);
 }
 
