@@ -2,6 +2,7 @@ import type { Bus, Delivery, Taker } from "../bus/bus.ts";
 import type {
   ClaimAnswer,
   ClaimedItem,
+  ClaimRequest,
   ExecutionSpec,
   WorkMessage,
 } from "../domain/agent_protocol.ts";
@@ -22,7 +23,7 @@ export interface Intake {
 export interface IntakeOptions {
   bus: Pick<Bus, "take">;
   slots: number;
-  claim(items: WorkMessage[]): Promise<ClaimAnswer>;
+  claim(items: ClaimRequest["items"]): Promise<ClaimAnswer>;
   /** True when this attempt runs here already. */
   holds(id: number, attempt: number): boolean;
   /** Runs one; the slot is free again when it resolves. `claimedAt`: just before the claim was asked for. */
@@ -35,7 +36,7 @@ export interface IntakeOptions {
 /** Claims that may be under way at once. */
 const CLAIMS = 2;
 const CLAIM_MAX = 100;
-const CLAIM_TRIES = 4;
+const PATIENCE_MS = 10 * 60_000;
 /** When others may try what could not be claimed. */
 const NAK_MS = 1_000;
 
@@ -99,7 +100,13 @@ export function openIntake(options: IntakeOptions): Intake {
     const claimedAt = performance.now();
     let answer: ClaimAnswer;
     try {
-      answer = await claim(batch.map(({ body }) => body));
+      answer = await claim(
+        batch.map(({ body: { id, attempt } }) => ({
+          id,
+          attempt,
+          lease: crypto.randomUUID(),
+        })),
+      );
     } catch (error) {
       log.warn("work could not be claimed; others may have it", {
         executions: batch.length,
@@ -121,15 +128,19 @@ export function openIntake(options: IntakeOptions): Intake {
     }
   }
 
-  async function claim(items: WorkMessage[]): Promise<ClaimAnswer> {
-    let tries = 0;
+  /**
+   * Asks until there is an answer: one that was lost may have given us the
+   * work, and then nobody else can have it before our lease ends.
+   */
+  async function claim(items: ClaimRequest["items"]): Promise<ClaimAnswer> {
+    const until = performance.now() + PATIENCE_MS;
     for (const wait of backOff(200, 2_000)) {
       try {
         // deno-lint-ignore no-await-in-loop -- one try after the other
         return await options.claim(items);
       } catch (error) {
-        const again = error instanceof ApiAway && ++tries < CLAIM_TRIES &&
-          !closing.signal.aborted;
+        const again = error instanceof ApiAway && !closing.signal.aborted &&
+          performance.now() < until;
         if (!again) throw error;
       }
       // deno-lint-ignore no-await-in-loop -- the wait between two tries

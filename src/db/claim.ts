@@ -61,33 +61,48 @@ export interface Claimed {
   changes: ExecutionChange[];
 }
 
+export interface ClaimItem {
+  id: number;
+  attempt: number;
+  /** Lease token the worker chose; one is made when absent. */
+  lease?: string;
+}
+
 /**
  * Gives scheduled attempts to a worker: `scheduled` -> `running` under a new
  * lease. Attempts that somebody else has, that were cancelled or that are not
  * of that number are left out, and so is everything when the worker is
- * cordoned. One whose action or runtime was deleted meanwhile fails instead
+ * cordoned. An attempt that this worker holds under the very lease it names is
+ * answered again: the first answer was lost. One whose action or runtime was deleted meanwhile fails instead
  * and appears in `changes` only.
  */
 export async function claimExecutions(
   sql: Queryable,
   workerId: number,
-  items: readonly { id: number; attempt: number }[],
+  items: readonly ClaimItem[],
   { leaseMs = LEASE_MS }: { leaseMs?: number } = {},
 ): Promise<Claimed> {
   if (items.length === 0) return { claimed: [], changes: [] };
-  const rows = await sql<(ChangeRow & ClaimColumns)[]>`
+  const rows = await sql<
+    (ChangeRow & ClaimColumns & { old_status: ExecutionStatus })[]
+  >`
     with locked as (
-      select e.id, e.action
+      select e.id, e.action, e.status as old_status, coalesce(item.lease, gen_random_uuid()) as lease
       from unnest(${items.map((i) => i.id)}::bigint[], ${
     items.map((i) => i.attempt)
-  }::int[]) as item (id, attempt)
+  }::int[], ${
+    items.map((i) => i.lease ?? null)
+  }::uuid[]) as item (id, attempt, lease)
       join execution e on e.id = item.id and e.attempt = item.attempt
-      where ${statusOf(sql)} = 'scheduled'
+      where (${statusOf(sql)} = 'scheduled'
+          or ${
+    statusOf(sql)
+  } = 'running' and e.worker = ${workerId} and e.lease_token = item.lease)
         and exists (select from worker w where w.id = ${workerId} and not w.cordoned)
       order by e.id
       for update of e
     ), about as materialized (
-      select l.id, row_to_json(r) as runtime, case
+      select l.id, l.old_status, l.lease, row_to_json(r) as runtime, case
         when a.id is null then 'The action was deleted before the execution could start'
         when r.ref is null then format('No runtime is known by the name "%s"; load the pack that brings it', a.runtime)
       end as fault
@@ -109,19 +124,19 @@ export async function claimExecutions(
         reason = case when b.fault is not null then 'error' end,
         result = case when b.fault is null then e.result
           else json_build_object('succeeded', false, 'error', b.fault) end,
-        lease_token = case when b.fault is null then gen_random_uuid() end,
+        lease_token = case when b.fault is null then b.lease end,
         lease_until = case when b.fault is null then now() + ${leaseMs} * interval '1 ms' end,
-        started_at = case when b.fault is null then now() end,
+        started_at = case when b.old_status = 'running' then e.started_at when b.fault is null then now() end,
         finished_at = case when b.fault is not null then now() end,
         worker = case when b.fault is null then ${workerId}::bigint end,
         preparing = false,
         updated = now()
       from about b
-      where e.id = b.id and ${statusOf(sql)} = 'scheduled'
+      where e.id = b.id and ${statusOf(sql)} = b.old_status
       returning ${
     changeColumns(sql)
   }, e.lease_token, e.config, e.env_vars, e.permission_set_refs, e.executor,
-        e.timeout_seconds, b.runtime
+        e.timeout_seconds, b.runtime, b.old_status
     )
     select e.*, coalesce(e.original_execution, e.id) as chain_id, coalesce(e.timeout_seconds, a.timeout_seconds) as timeout_s,
       a.id as action_id, p.id as pack_id, p.ref as pack_ref, p.version as pack_version, p.content_hash,
@@ -135,11 +150,11 @@ export async function claimExecutions(
     claimed: rows.filter((row) => row.status === "running").map((row) =>
       toClaimed(row, leaseMs)
     ),
-    changes: rows.map((row) => toChange(row, FROM)),
+    changes: rows.filter((row) => row.status !== row.old_status).map((row) =>
+      toChange(row, row.old_status)
+    ),
   };
 }
-
-const FROM: ExecutionStatus = "scheduled";
 
 type ClaimColumns = Omit<ClaimedRow, "lease_ms">;
 

@@ -135,6 +135,35 @@ Deno.test("claimExecutions() refuses what is not there for the taking", async ()
   assert.equal(twice.claimed.length, 1);
 });
 
+Deno.test("claimExecutions() answers again to the worker and lease that have it already", async () => {
+  await using db = await testDb();
+  const { sql } = db;
+  const action = await anAction(sql);
+  const worker = await aWorker(sql);
+  const other = await aWorker(sql);
+  const [id] = await executions(sql, action, 1) as [number];
+  await schedule(sql, id);
+  const lease = crypto.randomUUID();
+  const first = await claimExecutions(sql, worker, [{ id, attempt: 1, lease }]);
+  const again = await claimExecutions(sql, worker, [{ id, attempt: 1, lease }]);
+  assert.equal(first.claimed[0]!.lease_token, lease);
+  assert.equal(first.changes.length, 1);
+  assert.deepEqual(again, { claimed: first.claimed, changes: [] });
+  for (
+    const [who, item] of [
+      [other, { id, attempt: 1, lease }],
+      [worker, { id, attempt: 1, lease: crypto.randomUUID() }],
+      [worker, { id, attempt: 1 }],
+      [worker, { id, attempt: 2, lease }],
+    ] as const
+  ) {
+    assert.deepEqual(await claimExecutions(sql, who, [item]), {
+      claimed: [],
+      changes: [],
+    });
+  }
+});
+
 Deno.test("claimExecutions() fails what can no longer run, and claims the rest", async () => {
   await using db = await testDb();
   const { sql } = db;

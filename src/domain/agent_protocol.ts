@@ -106,7 +106,12 @@ export interface HeartbeatAnswer {
 
 /** `POST /api/v1/agent/claim`: up to 100 at once. */
 export interface ClaimRequest {
-  items: { id: number; attempt: number }[];
+  items: {
+    id: number;
+    attempt: number;
+    /** Chosen by the agent and the same in every try: a claim whose answer was lost can be asked for again. */
+    lease: string;
+  }[];
 }
 
 export interface ClaimAnswer {

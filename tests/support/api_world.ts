@@ -268,7 +268,7 @@ export async function claimed(
   await dispatched(world.sql, id);
   const { items } = await world.json(200, "POST", "/api/v1/agent/claim", {
     token: worker.token,
-    body: { items: [{ id, attempt: 1 }] },
+    body: { items: [{ id, attempt: 1, lease: crypto.randomUUID() }] },
   });
   return items[0];
 }

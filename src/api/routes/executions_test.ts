@@ -256,7 +256,7 @@ Deno.test("POST cancel and claim: exactly one of them has each execution", async
       t.json(200, "POST", `${BASE}/${id}/cancel`),
       t.json(200, "POST", "/api/v1/agent/claim", {
         token: worker.token,
-        body: { items: [{ id, attempt: 1 }] },
+        body: { items: [{ id, attempt: 1, lease: crypto.randomUUID() }] },
       }),
     ]);
     return [cancel.data.status, claim.items[0].spec !== undefined];

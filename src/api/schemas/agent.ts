@@ -62,7 +62,7 @@ export const Heartbeat: z.ZodType<HeartbeatRequest> = z.object({
 }).openapi("AgentHeartbeat", { type: "object" });
 
 export const Claim: z.ZodType<ClaimRequest> = z.object({
-  items: z.array(z.object({ id, attempt })).max(100),
+  items: z.array(z.object({ id, attempt, lease: z.uuid() })).max(100),
 }).openapi("AgentClaim", { type: "object" });
 
 export const Phase: z.ZodType<PhaseReport> = z.object({
