@@ -34,12 +34,12 @@ export async function readKnown(sql: Db, packRef: string): Promise<KnownRows> {
     sql<{ offered: KnownRows["offered"] }[]>`
       select json_agg(json_build_object('name', name, 'versions', versions)) as offered
       from (
-        select name, coalesce(array_agg(distinct version) filter (where version is not null), '{}') as versions
+        select r.name, coalesce(array_agg(distinct v.version) filter (where v.version is not null), '{}') as versions
         from worker w
-        cross join jsonb_array_elements_text(w.capabilities -> 'runtimes') name
+        cross join jsonb_array_elements_text(w.capabilities -> 'runtimes') as r (name)
         left join lateral jsonb_array_elements_text(
-          w.capabilities -> 'runtime_versions' -> name) version on true
-        group by name) known`,
+          w.capabilities -> 'runtime_versions' -> r.name) as v (version) on true
+        group by r.name) known`,
   ]);
   const offered = fleet?.offered ?? null;
   return { packs, runtimes, triggers, actions, offered };
