@@ -16,6 +16,8 @@ import {
 export interface OutcomeSpool extends AsyncDisposable {
   /** Outcomes whose settlement is not confirmed. */
   readonly size: number;
+  /** True while an outcome of this attempt is not settled. */
+  has(id: number, attempt: number): boolean;
   /** Takes charge of an outcome. `secret`: it may not travel over the bus. */
   add(report: OutcomeReport, options?: { secret?: boolean }): void;
   /** Outcomes whose settlement is not confirmed, sent or not. */
@@ -263,6 +265,7 @@ export async function openOutcomeSpool(
     get size() {
       return entries.size;
     },
+    has: (id, attempt) => entries.has(keyOf({ id, attempt })),
     add(report, { secret = false } = {}) {
       put(entryOf(report, secret));
       kick();

@@ -1,6 +1,7 @@
 import { hostname } from "node:os";
 import type {
   Capabilities,
+  Held,
   RegisterAnswer,
   RegisterRequest,
 } from "../domain/agent_protocol.ts";
@@ -14,6 +15,8 @@ export interface Registering {
   options: Pick<AgentOptions, "joinToken" | "name" | "workerType">;
   instanceId: string;
   capabilities: Capabilities;
+  /** What is still held; asked before each try. */
+  held(): Held[];
   log: Log;
   signal: AbortSignal;
 }
@@ -27,7 +30,7 @@ const CONFLICT = 409;
  * token. Throws {@linkcode ApiRefused} when it does not want this agent.
  */
 export async function register(
-  { api, options, instanceId, capabilities, log, signal }: Registering,
+  { api, options, instanceId, capabilities, held, log, signal }: Registering,
 ): Promise<RegisterAnswer> {
   const host = hostname();
   const request: RegisterRequest = {
@@ -43,7 +46,7 @@ export async function register(
     try {
       // deno-lint-ignore no-await-in-loop -- one try after the other
       const answer = await api.call<RegisterAnswer>("register", {
-        json: request,
+        json: { ...request, held: held() } satisfies RegisterRequest,
         token: options.joinToken,
         signal,
       });

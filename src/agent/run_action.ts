@@ -12,7 +12,7 @@ export interface RunActionOptions {
   attempt: Attempt;
   killGraceMs: number;
   shipper: LogShipper;
-  endStrays: () => void;
+  endStrays: (graceMs: number) => void;
 }
 
 /** A process that ran, and what it said. */
@@ -80,7 +80,7 @@ export async function runAction(
 function refusal(
   { code, message }: Extract<ProcessExit, { kind: "unstarted" }>,
   { name }: Runtime,
-  { spec, interpreter, packDir, workDir }: ActionCall,
+  { spec, interpreter, packDir, workDir, actionFile }: ActionCall,
 ): Refused {
   const file = spec.entry_point;
   const isNative = name === "native";
@@ -89,7 +89,9 @@ function refusal(
       return isNative
         ? new Refused(
           "spawn_failed",
-          `The entry point ${file} cannot be started: the interpreter of its #! line, or the loader it needs, does not exist on this agent`,
+          `The entry point ${file} cannot be started: ${
+            interpreterLine(actionFile) ?? "the loader it needs"
+          } does not exist on this agent`,
         )
         : new Refused(
           "runtime_missing",
@@ -125,5 +127,22 @@ function refusal(
         "spawn_failed",
         `The entry point ${file} cannot be started: ${message}`,
       );
+  }
+}
+
+const LINE_MAX = 256;
+
+/** The interpreter that a script's first line asks for, in words. */
+function interpreterLine(file: string | null): string | null {
+  if (file === null) return null;
+  try {
+    using opened = Deno.openSync(file);
+    const head = new Uint8Array(LINE_MAX);
+    const size = opened.readSync(head) ?? 0;
+    const text = new TextDecoder().decode(head.subarray(0, size));
+    const program = /^#![ \t]*([^\s]+)/.exec(text)?.[1];
+    return program === undefined ? null : `its interpreter ${program}`;
+  } catch {
+    return null;
   }
 }

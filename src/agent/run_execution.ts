@@ -198,10 +198,14 @@ async function runIn(
       attempt,
       killGraceMs: deps.options.killGraceMs,
       shipper: deps.shipper,
-      endStrays: () => sweeper.end(place.path, { now: true }),
+      endStrays: (graceMs) => sweeper.end(place.path, { now: true, graceMs }),
     });
     leftovers = captured.leftovers;
-    sweeper.end(place.path);
+    const { exit } = captured;
+    // Those outside of the group have had the grace of those inside.
+    if (exit.kind === "stopped" && exit.forced) {
+      sweeper.end(place.path, { graceMs: 0 });
+    } else sweeper.end(place.path);
     const outcome = await judge(captured, ready, attempt, deps);
     if (!attempt.gone) return { outcome, logs: await captured.feed.finish() };
     captured.feed.drop();

@@ -252,7 +252,7 @@ Deno.test("runExecution() says what is wrong with a file that cannot be started"
       { runtime: NATIVE },
       "failed",
       "spawn_failed",
-      /interpreter of its #! line/,
+      /its interpreter \/no\/such\/interpreter does not exist/,
     ],
     ["alien", { runtime: NATIVE }, "failed", "spawn_failed", /a program for/],
     [

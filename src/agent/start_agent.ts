@@ -5,6 +5,7 @@ import type {
   Capabilities,
   ClaimedItem,
   ExecutionSpec,
+  Held,
   LogAnswer,
   RegisterAnswer,
 } from "../domain/agent_protocol.ts";
@@ -22,6 +23,7 @@ import { watchLeases } from "./lease_watch.ts";
 import { makeLogShipper } from "./log_shipper.ts";
 import { describe, findDescribed, offer } from "./offer.ts";
 import type { Agent, AgentDeps, AgentOptions } from "./options.ts";
+import { readSpool } from "./outcome_files.ts";
 import { openOutcomeSpool } from "./outcome_spool.ts";
 import { makePackStore } from "./pack_store.ts";
 import { register } from "./register.ts";
@@ -33,6 +35,8 @@ import { failed } from "./to_outcome.ts";
 import { removeTree } from "./remove_tree.ts";
 import { makeWorkDirs } from "./work_dirs.ts";
 
+/** A missing interpreter makes the agent look again, not more often than this. */
+const DETECT_EVERY_MS = 30_000;
 /** More outcomes without confirmation than this call for a heartbeat. */
 const UNSETTLED_MANY = 500;
 
@@ -82,6 +86,7 @@ export async function startAgent(
   const registered = { id: 0, rows: [] as RegisterAnswer["runtimes"] };
   let interpreters: DetectedInterpreter[] = [];
   let capabilities: Capabilities;
+  let detectAgainAt = 0;
 
   async function detect() {
     const [probed, described] = await Promise.all([
@@ -93,12 +98,18 @@ export async function startAgent(
     log.info(`Detected runtimes: ${describe(interpreters)}`);
   }
 
+  const former = (await readSpool(state.spool, log)).map(({ report }) =>
+    heldOf(report)
+  );
+  let held = () => former;
+
   async function enroll(): Promise<RegisterAnswer> {
     const answer = await register({
       api,
       options,
       instanceId: state.instanceId,
       capabilities,
+      held,
       log,
       signal,
     });
@@ -135,6 +146,7 @@ export async function startAgent(
     }),
   );
   const attempts = makeAttempts();
+  held = () => [...attempts.all().map((one) => one.held), ...spool.unsettled()];
   const execution: ExecutionDeps = {
     options,
     api,
@@ -153,7 +165,11 @@ export async function startAgent(
     artifactsRoot,
     env,
     interpreters: () => interpreters,
-    onRuntimeMissing: () => inBackground(detect()),
+    onRuntimeMissing() {
+      if (performance.now() < detectAgainAt) return;
+      detectAgainAt = performance.now() + DETECT_EVERY_MS;
+      inBackground(detect());
+    },
     confirmHold: () => heart.once(),
     background: inBackground,
     workerId: () => registered.id,
@@ -191,7 +207,7 @@ export async function startAgent(
     bus,
     slots: options.maxConcurrentExecutions,
     claim: (items) => api.call("claim", { json: { items } }),
-    holds: (id, attempt) => attempts.has(id, attempt),
+    holds: (id, attempt) => attempts.has(id, attempt) || spool.has(id, attempt),
     run(spec, claimedAt) {
       const running = run(spec, claimedAt);
       inBackground(running);
@@ -251,6 +267,10 @@ export async function startAgent(
       }).finally(() => opened.disposeAsync());
     },
   };
+}
+
+function heldOf({ id, attempt, lease }: Held): Held {
+  return { id, attempt, lease };
 }
 
 /** The bus that the control plane names; waits until it can be reached. */

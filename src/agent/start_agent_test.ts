@@ -226,16 +226,25 @@ Deno.test("an agent whose heartbeats fail ends only what would be run again", as
   assert.equal((await once.outcome).status, "cancelled");
 });
 
-Deno.test("an agent that cannot claim gives the work back and claims it later", async () => {
+Deno.test("an agent that cannot claim goes on asking", async () => {
   await using w = await agentWorld();
   w.plane.away = ["claim"];
   const work = w.plane.execute({});
   await until(
     "a complaint",
-    () => w.lines.some((line) => line.includes("could not be claimed")),
+    () => w.lines.some((line) => line.includes("work is claimed later")),
   );
   w.plane.away = [];
   assert.equal((await work.outcome).status, "completed");
+});
+
+Deno.test("an agent asks again under the same lease for a claim whose answer was lost", async () => {
+  await using w = await agentWorld();
+  w.plane.loseClaimAnswer = true;
+  const { outcome } = w.plane.execute({ entry_point: "echo once" });
+  assert.equal((await outcome).result.stdout, "once\n");
+  const [first, second] = w.plane.claims;
+  assert.deepEqual(first, second);
 });
 
 Deno.test("an agent reports work that was claimed but cannot be run", async () => {
@@ -272,6 +281,9 @@ Deno.test("outcomes survive a bus and a control plane that are away, and a resta
     bus: w.plane.bus,
   });
   assert.equal((await work.outcome).result.stdout, "kept\n");
+  const [before, after] = w.plane.registrations;
+  assert.deepEqual(before!.held, []);
+  assert.deepEqual(after!.held!.map(({ id }) => id), [work.id]);
   assert.equal(w.plane.posted.length, 1);
   await until("an empty spool", () => files().length === 0);
   assert.equal(next.running, 0);

@@ -36,6 +36,7 @@ export interface IntakeOptions {
 /** Claims that may be under way at once. */
 const CLAIMS = 2;
 const CLAIM_MAX = 100;
+/** A claim is asked for again for so long. */
 const PATIENCE_MS = 10 * 60_000;
 /** When others may try what could not be claimed. */
 const NAK_MS = 1_000;
@@ -97,10 +98,9 @@ export function openIntake(options: IntakeOptions): Intake {
   }
 
   async function claimBatch(batch: Delivery<WorkMessage>[]): Promise<void> {
-    const claimedAt = performance.now();
-    let answer: ClaimAnswer;
+    let claimed: { answer: ClaimAnswer; askedAt: number };
     try {
-      answer = await claim(
+      claimed = await claim(
         batch.map(({ body: { id, attempt } }) => ({
           id,
           attempt,
@@ -118,13 +118,14 @@ export function openIntake(options: IntakeOptions): Intake {
       }
       return;
     }
+    const { answer, askedAt } = claimed;
     const items = new Map(answer.items.map((item) => [item.id, item]));
     for (const delivery of batch) {
       delivery.ack();
       const item = items.get(delivery.body.id);
       if (item?.fault !== undefined) options.onFault(item);
       if (item?.spec === undefined) release();
-      else void options.run(item.spec, claimedAt).finally(release);
+      else void options.run(item.spec, askedAt).finally(release);
     }
   }
 
@@ -132,16 +133,20 @@ export function openIntake(options: IntakeOptions): Intake {
    * Asks until there is an answer: one that was lost may have given us the
    * work, and then nobody else can have it before our lease ends.
    */
-  async function claim(items: ClaimRequest["items"]): Promise<ClaimAnswer> {
+  async function claim(items: ClaimRequest["items"]) {
     const until = performance.now() + PATIENCE_MS;
+    let said = false;
     for (const wait of backOff(200, 2_000)) {
+      const askedAt = performance.now();
       try {
         // deno-lint-ignore no-await-in-loop -- one try after the other
-        return await options.claim(items);
+        return { answer: await options.claim(items), askedAt };
       } catch (error) {
         const again = error instanceof ApiAway && !closing.signal.aborted &&
-          performance.now() < until;
+          askedAt < until;
         if (!again) throw error;
+        if (!said) log.warn(`${error.message}; work is claimed later`);
+        said = true;
       }
       // deno-lint-ignore no-await-in-loop -- the wait between two tries
       await pause(wait, closing.signal);

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { embeddedBus } from "../bus/embedded.ts";
 import type {
   ClaimAnswer,
+  ClaimRequest,
   ExecutionSpec,
-  WorkMessage,
 } from "../domain/agent_protocol.ts";
 import { silentLog } from "../log.ts";
 import { until } from "../../tests/support/until.ts";
@@ -11,7 +11,7 @@ import { openIntake } from "./take_work.ts";
 
 function world(slots: number) {
   const bus = embeddedBus();
-  const claims: WorkMessage[][] = [];
+  const claims: ClaimRequest["items"][] = [];
   const running = new Map<number, () => void>();
   const intake = openIntake({
     bus,

@@ -11,8 +11,8 @@ import { statusOf } from "./status_of.ts";
 export type LostSource =
   /** Those whose lease ran out. */
   | { expired: true }
-  /** Everything a worker holds. */
-  | { worker: number }
+  /** Everything a worker holds but what it says it still has. */
+  | { worker: number; except: readonly Held[] }
   /** Those an agent gave up under a lease that still held. */
   | { held: readonly Held[] };
 
@@ -87,8 +87,15 @@ export async function loseExecutions(
 
 function conditionOf(sql: Queryable, source: LostSource) {
   if ("expired" in source) return sql`e.lease_until < now()`;
-  if ("worker" in source) return sql`e.worker = ${source.worker}`;
-  const { held } = source;
+  if ("worker" in source) {
+    return sql`e.worker = ${source.worker} and not ${
+      isHeld(sql, source.except)
+    }`;
+  }
+  return isHeld(sql, source.held);
+}
+
+function isHeld(sql: Queryable, held: readonly Held[]) {
   return sql`(e.id, e.attempt, e.lease_token) in (
     select * from unnest(${held.map((h) => h.id)}::bigint[], ${
     held.map((h) => h.attempt)
@@ -102,12 +109,14 @@ function conditionOf(sql: Queryable, source: LostSource) {
 export async function expireLeasesOf(
   sql: Queryable,
   workerId: number,
+  except: readonly Held[] = [],
 ): Promise<Moved> {
   const { full, changes, requested } = await loseExecutions(sql, {
     worker: workerId,
+    except,
   });
   if (!full) return { changes, requested };
-  const rest = await expireLeasesOf(sql, workerId);
+  const rest = await expireLeasesOf(sql, workerId, except);
   return {
     changes: [...changes, ...rest.changes],
     requested: [...requested, ...rest.requested],

@@ -198,6 +198,24 @@ Deno.test("expireLeasesOf() takes everything from one worker and nothing from ot
   assert.equal(row!.count, 10);
 });
 
+Deno.test("expireLeasesOf() leaves what the worker says it still has, under the very lease", async () => {
+  await using db = await testDb();
+  const { sql } = db;
+  const worker = await aWorker(sql);
+  const ids = await executions(sql, await anAction(sql), 3);
+  await schedule(sql, ...ids);
+  const items = ids.map((id) => ({ id, attempt: 1 }));
+  const { claimed } = await claimExecutions(sql, worker, items);
+  const held = claimed.map(({ id, attempt, lease_token }) => ({
+    id,
+    attempt,
+    lease: lease_token,
+  }));
+  const wrong = { ...held[1]!, lease: crypto.randomUUID() };
+  const { changes } = await expireLeasesOf(sql, worker, [held[0]!, wrong]);
+  assert.deepEqual(changes.map(({ id }) => id), ids.slice(1));
+});
+
 Deno.test("loseExecutions() by lease touches only what that lease holds", async () => {
   await using db = await testDb();
   const { sql } = db;

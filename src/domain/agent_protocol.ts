@@ -41,6 +41,8 @@ export interface RegisterRequest {
   worker_type: "local" | "remote" | "container";
   host: string;
   capabilities: Capabilities;
+  /** What the agent still has, outcomes of a former process included: these leases stay, everything else it held is lost. */
+  held?: Held[];
 }
 
 /** How to reach the bus; the embedded bus is handed over in process. */

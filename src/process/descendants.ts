@@ -5,8 +5,11 @@ import { listPids, ownLine, readEnviron, readStat } from "./proc.ts";
 export interface Sweeper extends AsyncDisposable {
   /** A process with `ATTUNE_WORK_DIR` in this directory belongs to a live attempt. */
   begin(workDir: string): void;
-  /** The attempt has ended; `now`: its descendants are waited for. */
-  end(workDir: string, options?: { now?: boolean }): void;
+  /**
+   * The attempt has ended. `now`: its descendants are waited for. `graceMs`:
+   * what is left of their grace, when it has begun already.
+   */
+  end(workDir: string, options?: { now?: boolean; graceMs?: number }): void;
   /** Resolves when a look that began after this call found nobody to end; `soon`: it begins at once. */
   swept(options?: { soon?: boolean }): Promise<void>;
 }
@@ -46,6 +49,8 @@ export function makeSweeper(
   const spared = ownLine();
   const live = new Set<string>();
   const strays = new Map<number, Stray>();
+  /** When SIGKILL is due for those of a work dir, where it is not `graceMs` after they were found. */
+  const deadlines = new Map<string, number>();
   /** Those that were looked at and carry no marks: a process keeps the environment it was started with. */
   let foreign = new Set<number>();
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -78,6 +83,7 @@ export function makeSweeper(
       waiting.push(...resolved);
       return schedule(strays.size > 0 ? everyMs : 0);
     }
+    deadlines.clear();
     for (const resolve of resolved) resolve();
     if (ended) schedule(everyMs);
   }
@@ -97,7 +103,7 @@ export function makeSweeper(
       const workDir = workDirOf(pid, before.parent);
       if (workDir === "foreign") stillForeign.add(pid);
       else if (workDir !== undefined && !live.has(workDir)) {
-        const deadline = performance.now() + graceMs;
+        const deadline = deadlines.get(workDir) ?? performance.now() + graceMs;
         const { startTime } = before;
         const stray = { pid, startTime, workDir, deadline, killed: false };
         if (signal(stray, "SIGTERM")) {
@@ -133,8 +139,11 @@ export function makeSweeper(
 
   return {
     begin: (workDir) => void live.add(workDir),
-    end(workDir, { now = false } = {}) {
+    end(workDir, { now = false, graceMs: left } = {}) {
       live.delete(workDir);
+      if (left !== undefined) {
+        deadlines.set(workDir, performance.now() + left);
+      }
       ended = true;
       if (!now) return schedule(everyMs);
       clearTimeout(timer);

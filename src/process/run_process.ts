@@ -42,8 +42,8 @@ export interface RunProcessOptions {
   graceFor?: (reason: unknown) => number;
   /** How long output may still arrive after the last SIGKILL; default 500 ms. */
   drainMs?: number;
-  /** Asked for when output stays open after the process: ends what left the group. */
-  endStrays?: () => void;
+  /** Asked for when output stays open after the process: ends what left the group, by force after `graceMs`. */
+  endStrays?: (graceMs: number) => void;
   signal: AbortSignal;
 }
 
@@ -131,8 +131,9 @@ async function runOnce(
   const leftovers = endGroup(child, deadline);
 
   if (!await within(output, HELD_MS)) {
-    endStrays?.();
-    await within(output, Math.max(0, deadline - performance.now()) + drainMs);
+    const left = Math.max(0, deadline - performance.now());
+    endStrays?.(left);
+    await within(output, left + drainMs);
   }
   const cut = !finished;
   // Also ends the feeding of somebody who does not read.

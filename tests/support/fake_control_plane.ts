@@ -36,6 +36,8 @@ export interface FakeControlPlane extends AsyncDisposable {
   readonly queued: OutcomeReport[];
   /** Archives by content hash. */
   readonly packs: Map<string, Uint8Array>;
+  /** The next claim is carried out, and its answer lost. */
+  loseClaimAnswer: boolean;
   goodbyes: number;
   /** Requests whose path begins with one of these are answered with 503. */
   away: string[];
@@ -71,6 +73,7 @@ export async function fakeControlPlane(): Promise<FakeControlPlane> {
   await bus.openQueue(QUEUE.work(KEY));
   await bus.openQueue(QUEUE.outcome);
   const specs = new Map<number, ExecutionSpec>();
+  const leases = new Map<number, string>();
   const faults = new Map<number, ClaimedItem["fault"]>();
   const outcomes = new Map<number, PromiseWithResolvers<OutcomeReport>>();
   const ended = new Set<number>();
@@ -121,7 +124,7 @@ export async function fakeControlPlane(): Promise<FakeControlPlane> {
     plane.heartbeats.push(request);
     const item = ({ id, attempt }: Held) => ({ id, attempt });
     const isGone = ({ id, lease }: Held) =>
-      lost.has(id) || specs.get(id)?.lease !== lease ||
+      lost.has(id) || leases.get(id) !== lease ||
       (ended.has(id) && plane.confirms);
     return {
       keys: request.stopping ? [] : [KEY],
@@ -133,13 +136,17 @@ export async function fakeControlPlane(): Promise<FakeControlPlane> {
   function claim(request: ClaimRequest): { items: ClaimedItem[] } {
     plane.claims.push(request);
     return {
-      items: request.items.map(({ id, attempt }) => {
+      items: request.items.map(({ id, attempt, lease }) => {
         const spec = specs.get(id);
         const fault = faults.get(id);
         if (fault !== undefined) return { id, attempt, fault };
-        return spec === undefined || spec.attempt !== attempt
-          ? { id, attempt }
-          : { id, attempt, spec };
+        const held = leases.get(id);
+        if (
+          spec === undefined || spec.attempt !== attempt ||
+          (held !== undefined && held !== lease)
+        ) return { id, attempt };
+        leases.set(id, lease);
+        return { id, attempt, spec: { ...spec, lease } };
       }),
     };
   }
@@ -196,8 +203,12 @@ export async function fakeControlPlane(): Promise<FakeControlPlane> {
         return Response.json(registered(body));
       case "heartbeat":
         return Response.json(heartbeat(body));
-      case "claim":
-        return Response.json(claim(body));
+      case "claim": {
+        const answer = claim(body);
+        if (!plane.loseClaimAnswer) return Response.json(answer);
+        plane.loseClaimAnswer = false;
+        return new Response("lost", { status: 502 });
+      }
       case "phase":
         plane.phases.push(body);
         return Response.json({ held: plane.holdPhase });
@@ -246,6 +257,7 @@ export async function fakeControlPlane(): Promise<FakeControlPlane> {
     downloads: [],
     queued: [],
     packs: new Map(),
+    loseClaimAnswer: false,
     goodbyes: 0,
     away: [],
     refuseOnce: undefined,

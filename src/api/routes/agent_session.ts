@@ -14,6 +14,7 @@ import {
 import {
   HEARTBEAT_MS,
   type HeartbeatAnswer,
+  type Held,
   LEASE_MS,
   type RegisterAnswer,
 } from "../../domain/agent_protocol.ts";
@@ -42,7 +43,8 @@ agentSession.openapi(
     const { deps } = c.var;
     const { db, log, settings } = deps;
     const request = c.req.valid("json");
-    const id = await register(deps, { ...request, silentMs: LEASE_MS });
+    const { held = [], ...known } = request;
+    const id = await register(deps, { ...known, silentMs: LEASE_MS }, held);
     log.info("agent registered", { worker: id, name: request.name });
     const answer: RegisterAnswer = {
       worker_id: id,
@@ -110,10 +112,11 @@ agentSession.openapi(
   },
 );
 
-/** The worker's id. What its former process held is lost in the same transaction. */
+/** The worker's id. What its former process held, and it does not name, is lost in the same transaction. */
 async function register(
   { db, bus }: ApiDeps,
   registration: Registration,
+  held: readonly Held[],
 ): Promise<number> {
   const { id, moved } = await db.begin(async (sql) => {
     const registered = await registerWorker(sql, registration);
@@ -131,7 +134,7 @@ async function register(
     const moved = [];
     for (const worker of registered.replaced) {
       // deno-lint-ignore no-await-in-loop -- two at most, on one connection
-      moved.push(await expireLeasesOf(sql, worker));
+      moved.push(await expireLeasesOf(sql, worker, held));
     }
     return { id: registered.id, moved };
   });

@@ -51,6 +51,7 @@ export const Register: z.ZodType<RegisterRequest> = z.object({
   worker_type: z.enum(["local", "remote", "container"]),
   host: z.string().max(255),
   capabilities: AgentCapabilities,
+  held: z.array(z.object(held)).exactOptional(),
 }).openapi("AgentRegister", { type: "object" });
 
 export const Heartbeat: z.ZodType<HeartbeatRequest> = z.object({
