@@ -1,9 +1,9 @@
 import { resolve } from "node:path";
-import { type Config, SETTING_BY_PATH } from "./config_schema.ts";
-import { type Candidate, readEnvironment } from "./config_env.ts";
-import { type ConfigFault, readConfigText } from "./config_file.ts";
+import { type Config, SETTING_BY_PATH } from "./config/schema.ts";
+import { type Candidate, readEnvironment } from "./config/env.ts";
+import { type ConfigFault, readConfigText } from "./config/file.ts";
 
-export type { Config } from "./config_schema.ts";
+export type { Config } from "./config/schema.ts";
 
 export interface LoadOptions {
   env: Record<string, string>;

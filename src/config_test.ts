@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { ConfigError, loadConfig } from "./config.ts";
-import { configReference, shownValues } from "./config_show.ts";
+import { configReference, shownValues } from "./config/show.ts";
 
 const SECRET = "0123456789abcdef0123456789abcdef";
 

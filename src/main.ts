@@ -12,27 +12,27 @@ interface Entry {
 const COMMANDS: Record<string, Entry> = {
   start: {
     summary: "the whole platform in one process; needs nothing else",
-    add: async () => (await import("./role_commands.ts")).addStart,
+    add: async () => (await import("./roles/commands.ts")).addStart,
   },
   api: {
     summary: "serve the HTTP API",
-    add: async () => (await import("./role_commands.ts")).addApi,
+    add: async () => (await import("./roles/commands.ts")).addApi,
   },
   scheduler: {
     summary: "decide what runs when",
-    add: async () => (await import("./role_commands.ts")).addScheduler,
+    add: async () => (await import("./roles/commands.ts")).addScheduler,
   },
   agent: {
     summary: "run actions on this machine",
-    add: async () => (await import("./role_commands.ts")).addAgent,
+    add: async () => (await import("./roles/commands.ts")).addAgent,
   },
   migrate: {
     summary: "bring the database schema up to date",
-    add: async () => (await import("./role_commands.ts")).addMigrate,
+    add: async () => (await import("./roles/commands.ts")).addMigrate,
   },
   config: {
     summary: "the effective configuration and where it comes from",
-    add: async () => (await import("./config_command.ts")).addConfig,
+    add: async () => (await import("./roles/config_command.ts")).addConfig,
   },
   run: {
     summary: "run an action and show its output as it comes",

@@ -3,16 +3,16 @@ import { setTimeout as delay } from "node:timers/promises";
 import { out } from "./cli/terminal.ts";
 import { type Config, loadConfig } from "./config.ts";
 import { type HomeLock, lockHome } from "./db/home_lock.ts";
-import { watchLaunchers } from "./launcher_watch.ts";
+import { watchLaunchers } from "./start/launcher_watch.ts";
 import type { Stop } from "./lifecycle.ts";
 import type { Log } from "./log.ts";
-import { runRole } from "./run_role.ts";
-import { openStartBus } from "./start_bus.ts";
-import { openStartDatabase } from "./start_database.ts";
-import { openStartLog } from "./start_log.ts";
-import { startPreset } from "./start_preset.ts";
-import { renderScreen } from "./start_screen.ts";
-import { readOrMakeSecrets } from "./start_secrets.ts";
+import { runRole } from "./roles/run_role.ts";
+import { openStartBus } from "./start/bus.ts";
+import { openStartDatabase } from "./start/database.ts";
+import { openStartLog } from "./start/log.ts";
+import { startPreset } from "./start/preset.ts";
+import { renderScreen } from "./start/screen.ts";
+import { readOrMakeSecrets } from "./start/secrets.ts";
 
 /** Killing what still runs, and closing the servers. */
 const CLOSING_MS = 10_000;
@@ -73,9 +73,9 @@ async function openAll(config: Config, opening: Opening): Promise<void> {
       openStartDatabase(config, { log, stack, signal: stop.soft })
         .finally(() => phase("database")),
       openStartBus(config, { log, stack }).finally(() => phase("bus")),
-      import("./wire_api.ts"),
-      import("./wire_scheduler.ts"),
-      import("./wire_agent.ts"),
+      import("./roles/wire_api.ts"),
+      import("./roles/wire_scheduler.ts"),
+      import("./roles/wire_agent.ts"),
     ]);
   const { db } = database;
   let waiting: string | null = "The platform is starting";

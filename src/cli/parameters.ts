@@ -1,4 +1,4 @@
-import { didYouMean } from "../did_you_mean.ts";
+import { didYouMean } from "../domain/did_you_mean.ts";
 import { isObject, type Json, type JsonObject } from "../domain/json.ts";
 import { toJsonSchema } from "../domain/param_schema.ts";
 import { usageError } from "./exit.ts";

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { didYouMean } from "../did_you_mean.ts";
+import { didYouMean } from "../domain/did_you_mean.ts";
 import { isObject, type JsonObject } from "../domain/json.ts";
 import {
   type ApiOptions,

@@ -1,4 +1,4 @@
-import { didYouMean } from "../did_you_mean.ts";
+import { didYouMean } from "../domain/did_you_mean.ts";
 import type { JsonObject } from "../domain/json.ts";
 import type { PackRule } from "../domain/pack.ts";
 import { packOf } from "../domain/ref.ts";

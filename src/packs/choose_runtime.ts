@@ -1,5 +1,5 @@
 import { extname } from "node:path";
-import { didYouMean } from "../did_you_mean.ts";
+import { didYouMean } from "../domain/did_you_mean.ts";
 import { resolveRuntime } from "../domain/resolve_runtime.ts";
 import { SHIPPED_RUNTIMES, shippedRuntime } from "../domain/runtime_name.ts";
 import type { EntryPoint } from "./entry_point.ts";

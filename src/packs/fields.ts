@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
-import { didYouMean } from "../did_you_mean.ts";
+import { didYouMean } from "../domain/did_you_mean.ts";
 import { isObject } from "../domain/json.ts";
 import type { Place } from "./place.ts";
 import { shown } from "./report.ts";

@@ -1,5 +1,5 @@
 import { posix } from "node:path";
-import { didYouMean } from "../did_you_mean.ts";
+import { didYouMean } from "../domain/did_you_mean.ts";
 import { mustBe, type Reader } from "./fields.ts";
 import { shown } from "./report.ts";
 import { text } from "./scalars.ts";

@@ -1,4 +1,4 @@
-import { didYouMean } from "../did_you_mean.ts";
+import { didYouMean } from "../domain/did_you_mean.ts";
 import type { Grant } from "../domain/pack.ts";
 import { freeMap, listOf, listOrOne } from "./collections.ts";
 import { namedFields } from "./component_fields.ts";

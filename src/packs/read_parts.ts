@@ -10,7 +10,7 @@ import {
 import { finishRules } from "./check_rules.ts";
 import { titleOf } from "./component_fields.ts";
 import { kindPlace, type Read, readKind } from "./components.ts";
-import { didYouMean } from "../did_you_mean.ts";
+import { didYouMean } from "../domain/did_you_mean.ts";
 import type { ValuesOf } from "./fields.ts";
 import { finishAction, finishSensor } from "./finish_runnable.ts";
 import { checkForeignFiles } from "./foreign_files.ts";

@@ -1,4 +1,4 @@
-import { didYouMean } from "../did_you_mean.ts";
+import { didYouMean } from "../domain/did_you_mean.ts";
 import { mustBe, type Reader } from "./fields.ts";
 import { shown } from "./report.ts";
 

@@ -1,4 +1,4 @@
-import { colorsFor } from "./cli/terminal.ts";
+import { colorsFor } from "../cli/terminal.ts";
 
 export interface Screen {
   url: string;

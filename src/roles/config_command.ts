@@ -1,7 +1,12 @@
 import { type Command, Option } from "commander";
-import { withExample } from "./cli/command.ts";
-import { type Format, printData, printList, withFormat } from "./cli/output.ts";
-import { out } from "./cli/terminal.ts";
+import { withExample } from "../cli/command.ts";
+import {
+  type Format,
+  printData,
+  printList,
+  withFormat,
+} from "../cli/output.ts";
+import { out } from "../cli/terminal.ts";
 
 interface ShowOptions {
   output: Format;
@@ -26,16 +31,16 @@ export function addConfig(program: Command): void {
     group.command("reference").description("a table of all keys, in Markdown"),
     "attune config reference",
   ).action(async () => {
-    const { configReference } = await import("./config_show.ts");
+    const { configReference } = await import("../config/show.ts");
     await out(configReference());
   });
 }
 
 async function showConfig(options: ShowOptions): Promise<void> {
   const [{ loadConfig }, { shownValues }, { startPreset }] = await Promise.all([
-    import("./config.ts"),
-    import("./config_show.ts"),
-    import("./start_preset.ts"),
+    import("../config.ts"),
+    import("../config/show.ts"),
+    import("../start/preset.ts"),
   ]);
   const loaded = loadConfig({
     env: Deno.env.toObject(),

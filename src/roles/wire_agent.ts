@@ -1,11 +1,11 @@
 import { join } from "node:path";
-import type { Agent, AgentDeps, AgentOptions } from "./agent/options.ts";
-import { startAgent } from "./agent/start_agent.ts";
-import { connectNats } from "./bus/nats.ts";
-import { natsOptionsOf } from "./bus/nats_options.ts";
-import type { Config } from "./config.ts";
-import type { BusAddress } from "./domain/agent_protocol.ts";
-import type { Stop } from "./lifecycle.ts";
+import type { Agent, AgentDeps, AgentOptions } from "../agent/options.ts";
+import { startAgent } from "../agent/start_agent.ts";
+import { connectNats } from "../bus/nats.ts";
+import { natsOptionsOf } from "../bus/nats_options.ts";
+import type { Config } from "../config.ts";
+import type { BusAddress } from "../domain/agent_protocol.ts";
+import type { Stop } from "../lifecycle.ts";
 
 export interface AgentParts extends Omit<AgentDeps, "connectBus" | "hard"> {
   apiUrl: string;

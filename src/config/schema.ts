@@ -1,6 +1,6 @@
 /** Every key of the configuration (packs.md 9); README's table is made from it. */
 import { z } from "zod";
-import type { Taint } from "./domain/placement.ts";
+import type { Taint } from "../domain/placement.ts";
 import {
   bytes,
   choice,
@@ -18,8 +18,8 @@ import {
   text,
   url,
   urls,
-} from "./config_kinds.ts";
-import { LOG_LEVELS } from "./log.ts";
+} from "./kinds.ts";
+import { LOG_LEVELS } from "../log.ts";
 
 const DAY = 86_400;
 const NATS_SCHEMES = ["nats", "tls"];

@@ -1,5 +1,5 @@
-import { aborted, type Stop, stopOnSignals } from "./lifecycle.ts";
-import type { Log } from "./log.ts";
+import { aborted, type Stop, stopOnSignals } from "../lifecycle.ts";
+import type { Log } from "../log.ts";
 
 export interface Role {
   /** Between the wish to stop and the end of everything. */

@@ -5,7 +5,7 @@ import {
   parseDocument,
   type YAMLMap,
 } from "yaml";
-import { didYouMean } from "./did_you_mean.ts";
+import { didYouMean } from "../domain/did_you_mean.ts";
 
 /** What a file says about one key. */
 export interface FileValue {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { loadConfig } from "./config.ts";
-import { makeLog } from "./log.ts";
+import { loadConfig } from "../config.ts";
+import { makeLog } from "../log.ts";
 import { agentBusAddress, openBus } from "./wire_bus.ts";
 
 const URLS = "nats://a:4222, tls://b:4222";

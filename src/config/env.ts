@@ -1,7 +1,7 @@
-import type { ConfigFault } from "./config_file.ts";
-import type { Setting } from "./config_kinds.ts";
-import { envNameOf, SETTING_BY_PATH } from "./config_schema.ts";
-import { didYouMean } from "./did_you_mean.ts";
+import type { ConfigFault } from "./file.ts";
+import type { Setting } from "./kinds.ts";
+import { envNameOf, SETTING_BY_PATH } from "./schema.ts";
+import { didYouMean } from "../domain/did_you_mean.ts";
 
 /** What somebody wants a key to be, and where they said so. */
 export interface Candidate {

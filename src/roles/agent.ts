@@ -1,5 +1,5 @@
-import { loadConfig } from "./config.ts";
-import { makeLog } from "./log.ts";
+import { loadConfig } from "../config.ts";
+import { makeLog } from "../log.ts";
 import { runRole } from "./run_role.ts";
 import { openAgent } from "./wire_agent.ts";
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { readOrMakeSecrets } from "./start_secrets.ts";
+import { readOrMakeSecrets } from "./secrets.ts";
 
 Deno.test("readOrMakeSecrets() makes secrets once, for the owner alone", async () => {
   const home = await Deno.makeTempDir();

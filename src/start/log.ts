@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { openLogFile } from "./log_file.ts";
-import { type Log, type LogLevel, makeLog } from "./log.ts";
+import { type Log, type LogLevel, makeLog } from "../log.ts";
 
 /** JSON of everything in `<home>/logs/attune.log`; on the terminal what needs a person, or all with `verbose`. */
 export function openStartLog(

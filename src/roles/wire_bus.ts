@@ -1,10 +1,10 @@
-import type { Bus } from "./bus/bus.ts";
-import { connectNats } from "./bus/nats.ts";
-import type { NatsOptions } from "./bus/nats_options.ts";
-import { AGENT_INBOX } from "./bus/nats_permissions.ts";
-import type { Config } from "./config.ts";
-import type { BusAddress } from "./domain/agent_protocol.ts";
-import type { Log } from "./log.ts";
+import type { Bus } from "../bus/bus.ts";
+import { connectNats } from "../bus/nats.ts";
+import type { NatsOptions } from "../bus/nats_options.ts";
+import { AGENT_INBOX } from "../bus/nats_permissions.ts";
+import type { Config } from "../config.ts";
+import type { BusAddress } from "../domain/agent_protocol.ts";
+import type { Log } from "../log.ts";
 
 /** The configured NATS, connected. Pushed on `stack`. */
 export async function openBus(

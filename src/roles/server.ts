@@ -1,7 +1,7 @@
-import { type Config, loadConfig } from "./config.ts";
-import type { Bus } from "./bus/bus.ts";
-import type { Db } from "./db/connect.ts";
-import { type Log, makeLog } from "./log.ts";
+import { type Config, loadConfig } from "../config.ts";
+import type { Bus } from "../bus/bus.ts";
+import type { Db } from "../db/connect.ts";
+import { type Log, makeLog } from "../log.ts";
 import { runRole } from "./run_role.ts";
 import { openBus } from "./wire_bus.ts";
 import { openDatabase, requireSchema } from "./wire_database.ts";

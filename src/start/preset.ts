@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import type { Given } from "./config.ts";
+import type { Given } from "../config.ts";
 
 /**
  * What makes `attune start` the development stack: everything below one

@@ -1,6 +1,6 @@
-import { out } from "./cli/terminal.ts";
-import { loadConfig } from "./config.ts";
-import { migrate } from "./db/migrate.ts";
+import { out } from "../cli/terminal.ts";
+import { loadConfig } from "../config.ts";
+import { migrate } from "../db/migrate.ts";
 import { openDatabase } from "./wire_database.ts";
 
 /** `attune migrate` */

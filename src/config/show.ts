@@ -1,5 +1,5 @@
-import type { LoadedConfig } from "./config.ts";
-import { envNameOf, SETTING_BY_PATH } from "./config_schema.ts";
+import type { LoadedConfig } from "../config.ts";
+import { envNameOf, SETTING_BY_PATH } from "./schema.ts";
 
 /** One line of `attune config show`. */
 export interface ShownValue {

@@ -1,6 +1,6 @@
-import type { Config } from "./config.ts";
-import { closeDb, connectDb, type Db } from "./db/connect.ts";
-import { migrationStatus } from "./db/migrate.ts";
+import type { Config } from "../config.ts";
+import { closeDb, connectDb, type Db } from "../db/connect.ts";
+import { migrationStatus } from "../db/migrate.ts";
 
 /** A pool of the configured database, once it has answered. Pushed on `stack`. */
 export async function openDatabase(

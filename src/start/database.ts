@@ -1,9 +1,9 @@
-import type { Config } from "./config.ts";
-import { closeDb, connectDb, type Db } from "./db/connect.ts";
-import { openEmbeddedDatabase } from "./db/embedded_postgres.ts";
-import { migrate } from "./db/migrate.ts";
-import type { Log } from "./log.ts";
-import { openDatabase } from "./wire_database.ts";
+import type { Config } from "../config.ts";
+import { closeDb, connectDb, type Db } from "../db/connect.ts";
+import { openEmbeddedDatabase } from "../db/embedded_postgres.ts";
+import { migrate } from "../db/migrate.ts";
+import type { Log } from "../log.ts";
+import { openDatabase } from "../roles/wire_database.ts";
 
 export interface StartDatabase {
   db: Db;

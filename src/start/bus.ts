@@ -1,9 +1,9 @@
 import { join } from "node:path";
-import type { Bus } from "./bus/bus.ts";
-import { embeddedBus } from "./bus/embedded.ts";
-import type { Config } from "./config.ts";
-import type { BusAddress } from "./domain/agent_protocol.ts";
-import type { Log } from "./log.ts";
+import type { Bus } from "../bus/bus.ts";
+import { embeddedBus } from "../bus/embedded.ts";
+import type { Config } from "../config.ts";
+import type { BusAddress } from "../domain/agent_protocol.ts";
+import type { Log } from "../log.ts";
 
 export interface StartBus {
   bus: Bus;
@@ -20,21 +20,21 @@ export async function openStartBus(
   const { url } = config.message_queue;
   if (url === "embedded") return inProcess(stack, "in process, as configured");
   if (url !== null) {
-    const { agentBusAddress, openBus } = await import("./wire_bus.ts");
+    const { agentBusAddress, openBus } = await import("../roles/wire_bus.ts");
     const bus = await openBus(config, { role: "start", stack, log });
     const agentBus = await agentBusAddress(config, log);
     return { bus, agentBus, name: `NATS at ${hostsIn(url)}` };
   }
-  const { findNatsServer } = await import("./bus/nats_server.ts");
+  const { findNatsServer } = await import("../bus/nats_server.ts");
   const binary = findNatsServer();
   if (binary === undefined) {
     return inProcess(stack, "in process, as nats-server is not on PATH");
   }
   const [{ startPrivateNats }, { connectNats }, { natsOptionsOf }] =
     await Promise.all([
-      import("./bus/private_nats.ts"),
-      import("./bus/nats.ts"),
-      import("./bus/nats_options.ts"),
+      import("../bus/private_nats.ts"),
+      import("../bus/nats.ts"),
+      import("../bus/nats_options.ts"),
     ]);
   const dataDir = join(config.home, "nats");
   const nats = stack.use(await startPrivateNats({ dataDir, binary, log }));

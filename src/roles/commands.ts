@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { withExample } from "./cli/command.ts";
+import { withExample } from "../cli/command.ts";
 
 /** `attune start` */
 export function addStart(program: Command): void {
@@ -11,7 +11,7 @@ export function addStart(program: Command): void {
     "attune start",
     "ATTUNE_HOME=/srv/attune ATTUNE__SERVER__PORT=9000 attune start",
   ).action(async (options: { verbose?: boolean }) => {
-    const { start } = await import("./start.ts");
+    const { start } = await import("../start.ts");
     await start({ verbose: options.verbose === true });
   });
 }
@@ -21,7 +21,7 @@ export function addApi(program: Command): void {
   withExample(
     program.command("api").description("serve the HTTP API"),
     "ATTUNE__DATABASE__URL=postgres://... ATTUNE__MESSAGE_QUEUE__URL=nats://... attune api",
-  ).action(async () => (await import("./role_server.ts")).runApi());
+  ).action(async () => (await import("./server.ts")).runApi());
 }
 
 /** `attune scheduler` */
@@ -29,7 +29,7 @@ export function addScheduler(program: Command): void {
   withExample(
     program.command("scheduler").description("decide what runs when"),
     "ATTUNE__DATABASE__URL=postgres://... ATTUNE__MESSAGE_QUEUE__URL=nats://... attune scheduler",
-  ).action(async () => (await import("./role_server.ts")).runScheduler());
+  ).action(async () => (await import("./server.ts")).runScheduler());
 }
 
 /** `attune agent` */
@@ -37,7 +37,7 @@ export function addAgent(program: Command): void {
   withExample(
     program.command("agent").description("run actions on this machine"),
     "ATTUNE_API_URL=https://attune.example ATTUNE_AGENT_TOKEN=... attune agent",
-  ).action(async () => (await import("./role_agent.ts")).runAgent());
+  ).action(async () => (await import("./agent.ts")).runAgent());
 }
 
 /** `attune migrate` */
@@ -46,5 +46,5 @@ export function addMigrate(program: Command): void {
     program.command("migrate")
       .description("bring the database schema up to date"),
     "ATTUNE__DATABASE__URL=postgres://... attune migrate",
-  ).action(async () => (await import("./role_migrate.ts")).runMigrate());
+  ).action(async () => (await import("./migrate.ts")).runMigrate());
 }

@@ -1,15 +1,15 @@
-import { ensureAdmin } from "./api/auth/bootstrap.ts";
-import { installBundledPacks } from "./api/bundled_packs.ts";
-import type { ApiSettings } from "./api/env.ts";
-import { type ApiServer, serveApi } from "./api/serve.ts";
-import type { Bus } from "./bus/bus.ts";
-import type { Config } from "./config.ts";
-import type { Db } from "./db/connect.ts";
-import { whatIsMissing } from "./db/readiness.ts";
-import { removeService, touchService } from "./db/service.ts";
-import { type BusAddress, LEASE_MS } from "./domain/agent_protocol.ts";
-import type { Log } from "./log.ts";
-import { VERSION } from "./version.ts";
+import { ensureAdmin } from "../api/auth/bootstrap.ts";
+import { installBundledPacks } from "../api/bundled_packs.ts";
+import type { ApiSettings } from "../api/env.ts";
+import { type ApiServer, serveApi } from "../api/serve.ts";
+import type { Bus } from "../bus/bus.ts";
+import type { Config } from "../config.ts";
+import type { Db } from "../db/connect.ts";
+import { whatIsMissing } from "../db/readiness.ts";
+import { removeService, touchService } from "../db/service.ts";
+import { type BusAddress, LEASE_MS } from "../domain/agent_protocol.ts";
+import type { Log } from "../log.ts";
+import { VERSION } from "../version.ts";
 
 export interface ApiParts {
   db: Db;
@@ -21,8 +21,8 @@ export interface ApiParts {
   waitsFor?: () => string | null;
 }
 
-const PACKS = new URL("../packs/", import.meta.url).pathname;
-const RUNTIMES = new URL("../runtimes/", import.meta.url).pathname;
+const PACKS = new URL("../../packs/", import.meta.url).pathname;
+const RUNTIMES = new URL("../../runtimes/", import.meta.url).pathname;
 const BEAT_MS = 1_000;
 
 /** Loads the shipped packs, makes the admin that is asked for, and serves. Pushed on `stack`. */

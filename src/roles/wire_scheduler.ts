@@ -1,8 +1,8 @@
-import type { Bus } from "./bus/bus.ts";
-import type { Config } from "./config.ts";
-import type { Db } from "./db/connect.ts";
-import type { Log } from "./log.ts";
-import { startScheduler } from "./scheduler/schedule.ts";
+import type { Bus } from "../bus/bus.ts";
+import type { Config } from "../config.ts";
+import type { Db } from "../db/connect.ts";
+import type { Log } from "../log.ts";
+import { startScheduler } from "../scheduler/schedule.ts";
 
 /** Decides what runs when. Pushed on `stack`. */
 export async function openScheduler(
