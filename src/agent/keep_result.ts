@@ -10,27 +10,14 @@ const UPLOAD_TIMEOUT_MS = 60_000;
 /** How long the control plane may be away before a result is kept without its large parts. */
 const PATIENCE_MS = 10 * 60_000;
 
-/** One large result at a time is held as JSON, however many end together. */
-let turn: Promise<unknown> = Promise.resolve();
-
 /** Stores a result over 512 KiB as an artifact and leaves a pointer in its place. */
 export async function keepResult(
-  outcome: Outcome,
-  attempt: Attempt,
-  { api, log }: { api: ApiClient; log: Log },
-): Promise<Outcome> {
-  if (oversize(outcome.result) === null) return outcome;
-  const mine = turn.then(() => store(outcome, attempt, { api, log }));
-  turn = mine;
-  return await mine;
-}
-
-async function store(
   outcome: Outcome,
   { held }: Attempt,
   { api, log }: { api: ApiClient; log: Log },
 ): Promise<Outcome> {
-  const bytes = oversize(outcome.result)!;
+  const bytes = oversize(outcome.result);
+  if (bytes === null) return outcome;
   try {
     const { artifact_ref } = await retryAway(
       () =>

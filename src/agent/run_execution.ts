@@ -5,7 +5,6 @@ import { secretNames } from "../domain/param_schema.ts";
 import type { DetectedInterpreter } from "../domain/runtime.ts";
 import type { Log } from "../log.ts";
 import type { Sweeper } from "../process/descendants.ts";
-import { InvalidParameters } from "../process/invalid_parameters.ts";
 import { actionEnvironment, searchPath } from "./action_environment.ts";
 import type { ApiClient } from "./api_client.ts";
 import {
@@ -14,13 +13,15 @@ import {
   keepForChain,
   uploadArtifacts,
 } from "./artifacts_dir.ts";
-import type { Attempt, StopReason } from "./attempts.ts";
+import type { Attempt } from "./attempts.ts";
 import { chooseRuntime, type Chosen } from "./choose_runtime.ts";
 import { cleanJson } from "./clean_json.ts";
 import { deliver } from "./deliver.ts";
 import { findEntryPoint } from "./entry_point.ts";
 import { isolationOf, isRequired, unenforced } from "./isolation.ts";
+import { makeTurns } from "./in_turn.ts";
 import { keepResult } from "./keep_result.ts";
+import { notRun } from "./not_run.ts";
 import { type Limits, limitsOf } from "./limits.ts";
 import type { LogShipper } from "./log_shipper.ts";
 import type { AgentOptions } from "./options.ts";
@@ -30,7 +31,7 @@ import { refuseEnvironment } from "./refuse_environment.ts";
 import { type Captured, runAction } from "./run_action.ts";
 import { templates } from "./runtimes/interpreter.ts";
 import { type ActionCall, Refused } from "./runtimes/runtime.ts";
-import { failed, stoppedOutcome, toOutcome } from "./to_outcome.ts";
+import { toOutcome } from "./to_outcome.ts";
 import { removeTree } from "./remove_tree.ts";
 import type { WorkDir, WorkDirs } from "./work_dirs.ts";
 
@@ -76,6 +77,10 @@ interface Ended {
   logs: LogChunk[];
 }
 
+/** Large outputs are made into results one at a time, however many end together: each is there several times over then. */
+const inTurn = makeTurns();
+const LARGE = 256 * 1024;
+
 /** Less of a lease than this is not enough to start anything. */
 const LEASE_LEFT_MS = 2_000;
 
@@ -101,7 +106,7 @@ export async function runExecution(
     isolation = ready.isolation;
     ({ outcome, logs } = await runIn(ready, attempt, deps));
   } catch (error) {
-    outcome = notRun(error, attempt, deps, log);
+    outcome = notRun(error, attempt, { ...deps, log });
   }
   if (outcome === undefined || attempt.gone) return undefined;
   log.info("ended", { status: outcome.status, reason: outcome.reason });
@@ -206,15 +211,25 @@ async function runIn(
     if (exit.kind === "stopped" && exit.forced) {
       sweeper.end(place.path, { graceMs: 0 });
     } else sweeper.end(place.path);
-    const outcome = await judge(captured, ready, attempt, deps);
-    if (!attempt.gone) return { outcome, logs: await captured.feed.finish() };
-    captured.feed.drop();
-    return { outcome, logs: [] };
+    const end = () => conclude(captured, ready, attempt, deps);
+    return await (captured.stdout.settled > LARGE ? inTurn(end) : end());
   } finally {
     sweeper.end(place.path);
     const alone = Promise.all([leftovers, sweeper.swept()]);
     deps.workDirs.giveBack(place, alone);
   }
+}
+
+/** The log goes first: of what it has carried nothing needs to be kept. */
+async function conclude(
+  captured: Captured,
+  ready: Ready,
+  attempt: Attempt,
+  deps: ExecutionDeps,
+): Promise<Ended> {
+  if (attempt.gone) captured.feed.drop();
+  const logs = await captured.feed.finish();
+  return { outcome: await judge(captured, ready, attempt, deps), logs };
 }
 
 /** The outcome, with large parts of it stored where they belong. */
@@ -267,26 +282,4 @@ function refuseUnenforceable(
       missing.join("; ")
     }. Set permissions.sandbox to best_effort to run it anyway`,
   );
-}
-
-/** Why nothing ran, as an outcome; undefined when it is no longer ours. */
-function notRun(
-  error: unknown,
-  { signal, gone }: Attempt,
-  deps: ExecutionDeps,
-  log: Log,
-): Outcome | undefined {
-  if (signal.aborted) {
-    return gone ? undefined : stoppedOutcome(signal.reason as StopReason);
-  }
-  if (error instanceof InvalidParameters) {
-    return failed("invalid_parameters", error.message);
-  }
-  if (error instanceof Refused) {
-    if (error.reason === "runtime_missing") deps.onRuntimeMissing();
-    return failed(error.reason, error.message);
-  }
-  log.error("an execution could not be run", { error });
-  const message = error instanceof Error ? error.message : String(error);
-  return failed("error", `The agent could not run it: ${message}`);
 }

@@ -1,7 +1,5 @@
 import { join } from "node:path";
-import type { Bus } from "../bus/bus.ts";
 import type {
-  BusAddress,
   Capabilities,
   ClaimedItem,
   ExecutionSpec,
@@ -16,13 +14,13 @@ import { searchPath } from "./action_environment.ts";
 import { makeApiClient } from "./api_client.ts";
 import { removeOldArtifacts } from "./artifacts_dir.ts";
 import { makeAttempts } from "./attempts.ts";
-import { backOff, pause } from "./back_off.ts";
 import { detectInterpreters } from "./detect.ts";
 import { startHeart } from "./heartbeat.ts";
 import { watchLeases } from "./lease_watch.ts";
 import { makeLogShipper } from "./log_shipper.ts";
 import { describe, findDescribed, offer } from "./offer.ts";
 import type { Agent, AgentDeps, AgentOptions } from "./options.ts";
+import { openBus } from "./open_bus.ts";
 import { readSpool } from "./outcome_files.ts";
 import { openOutcomeSpool } from "./outcome_spool.ts";
 import { makePackStore } from "./pack_store.ts";
@@ -134,7 +132,7 @@ export async function startAgent(
     interpreters = [...interpreters, ...described];
     capabilities = offer(interpreters, options, { rows: registered.rows, log });
   }
-  const bus = await busOf(answer.bus, deps, signal);
+  const bus = await openBus(answer.bus, deps, signal);
   if (bus !== deps.bus) open.use(bus);
 
   const spool = open.use(
@@ -229,17 +227,27 @@ export async function startAgent(
     onKeys: (keys) => intake.setKeys(keys),
     onSettled: (reported, gone) => spool.confirm(reported, gone),
     onUnknown: () =>
-      enroll().then(
-        () => {},
-        (error) => log.error("cannot register again", { error }),
-      ),
+      enroll().then(watchNudges)
+        .catch((error) => log.error("cannot register again", { error })),
   });
+  open.defer(() => intake.close());
+  open.use(heart);
   open.use(watchLeases(attempts, log));
   open.use(bus.onReconnect(() => {
     spool.retryNow();
     heart.soon();
   }));
-  open.use(await bus.watch(NUDGE.agent(registered.id), () => heart.soon()));
+
+  let watched: { id: number; watching: Disposable } | undefined;
+  open.defer(() => watched?.watching[Symbol.dispose]());
+  async function watchNudges() {
+    const { id } = registered;
+    if (watched?.id === id) return;
+    watched?.watching[Symbol.dispose]();
+    const subject = NUDGE.agent(id);
+    watched = { id, watching: await bus.watch(subject, () => heart.soon()) };
+  }
+  await watchNudges();
 
   const opened = open.move();
   let stopped: Promise<void> | undefined;
@@ -271,42 +279,4 @@ export async function startAgent(
 
 function heldOf({ id, attempt, lease }: Held): Held {
   return { id, attempt, lease };
-}
-
-/** The bus that the control plane names; waits until it can be reached. */
-async function busOf(
-  address: BusAddress,
-  { bus, connectBus, log }: AgentDeps,
-  signal: AbortSignal,
-): Promise<Bus> {
-  if (address.kind === "embedded") {
-    if (bus !== undefined) return bus;
-    throw new Error(
-      "Cannot reach the bus of the control plane as it lives inside its process: start the server with ATTUNE__MESSAGE_QUEUE__URL set to a NATS server, so that agents elsewhere can join",
-    );
-  }
-  if (connectBus === undefined) {
-    throw new Error(
-      `Cannot connect to a ${address.kind} bus: no way was given`,
-    );
-  }
-  let said = false;
-  for (const wait of backOff(250, 10_000)) {
-    signal.throwIfAborted();
-    try {
-      // deno-lint-ignore no-await-in-loop -- one try after the other
-      return await connectBus(address);
-    } catch (error) {
-      if (!said) {
-        log.warn("the bus cannot be reached; trying again", {
-          servers: address.servers,
-          error: error instanceof Error ? error.message : String(error),
-        });
-      }
-      said = true;
-    }
-    // deno-lint-ignore no-await-in-loop -- the wait between two tries
-    await pause(wait, signal);
-  }
-  throw new Error("unreachable");
 }
