@@ -2,18 +2,21 @@ import { connectNats } from "../bus/nats.ts";
 import { natsOptionsOf } from "../bus/nats_options.ts";
 import type { BusAddress } from "../domain/agent_protocol.ts";
 import { aborted, stopOnSignals } from "../lifecycle.ts";
-import type { Log } from "../log.ts";
+import { type Log, makeLog } from "../log.ts";
 import { ApiRefused } from "./api_client.ts";
 import type { AgentOptions } from "./options.ts";
+import { optionsFromEnv } from "./options_from_env.ts";
 import { startAgent } from "./start_agent.ts";
 import { StateDirHeld } from "./state_dir.ts";
 
 /** What the agent program exits with. */
-export const AGENT_EXIT = {
+const AGENT_EXIT = {
   /** Stopped as asked. */
   stopped: 0,
   /** Something nobody foresaw. */
   failed: 1,
+  /** A variable is missing or wrong. */
+  misconfigured: 2,
   /** The control plane does not want this agent, for example as its join token is wrong. */
   refused: 3,
   /** Another agent runs on the same state directory. */
@@ -27,7 +30,7 @@ const LAST_MS = 10_000;
  * Runs one agent until SIGINT or SIGTERM: softly at first, at once at the
  * second signal. Answers the exit code.
  */
-export async function agentMain(
+async function runAgent(
   options: AgentOptions,
   { log }: { log: Log },
 ): Promise<number> {
@@ -54,7 +57,7 @@ export async function agentMain(
 }
 
 /** The bus of another process. */
-export function connectToBus(address: BusAddress, log: Log) {
+function connectToBus(address: BusAddress, log: Log) {
   if (address.kind === "nats") {
     return connectNats({
       ...natsOptionsOf(address),
@@ -66,3 +69,18 @@ export function connectToBus(address: BusAddress, log: Log) {
     new Error(`Cannot connect to a bus of kind "${address.kind}"`),
   );
 }
+
+/** The agent as a program of its own; see `optionsFromEnv` for what it is told. */
+async function main(): Promise<number> {
+  const log = makeLog({ level: "info", format: "json" });
+  let options: AgentOptions;
+  try {
+    options = optionsFromEnv(Deno.env.toObject());
+  } catch (error) {
+    log.error((error as Error).message);
+    return AGENT_EXIT.misconfigured;
+  }
+  return await runAgent(options, { log });
+}
+
+if (import.meta.main) Deno.exit(await main());
