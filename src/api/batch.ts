@@ -1,3 +1,5 @@
+import { makePace, PACE_MS } from "../pace.ts";
+
 /** Requests that came while the last statement was under way share the next one. */
 export type Batched<T, R> = (item: T) => Promise<R>;
 
@@ -17,14 +19,16 @@ interface Waiting<T, R> {
 }
 
 /**
- * Runs at most one batch at a time: an idle caller is served at once and
- * alone, busy ones together, so that the cost of a statement is shared when
- * it matters and adds no delay when it does not.
+ * Runs at most one batch at a time, and not in closer succession than
+ * {@linkcode PACE_MS}: an idle caller is served at once and alone, busy ones
+ * together, so that the cost of a statement is shared when it matters and adds
+ * no delay when it does not.
  */
 export function batched<T, R>(
   { run, max, retryAlone }: BatchOptions<T, R>,
 ): Batched<T, R> {
   const waiting: Waiting<T, R>[] = [];
+  const pace = makePace(PACE_MS);
   let busy = false;
 
   async function settle(batch: Waiting<T, R>[]): Promise<void> {
@@ -43,6 +47,8 @@ export function batched<T, R>(
   async function drain() {
     busy = true;
     while (waiting.length > 0) {
+      // deno-lint-ignore no-await-in-loop -- what comes meanwhile joins the batch
+      await pace();
       // deno-lint-ignore no-await-in-loop -- one batch at a time is the point
       await settle(waiting.splice(0, max));
     }

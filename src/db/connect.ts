@@ -29,7 +29,12 @@ export function connectDb(
     ...(path !== undefined && { path }),
     max,
     onnotice: () => {},
-    connection: { application_name: applicationName, TimeZone: "UTC" },
+    // Our statements are short: compiling one costs more than running it.
+    connection: {
+      application_name: applicationName,
+      TimeZone: "UTC",
+      jit: "off",
+    },
     types: {
       bigint: { to: 20, from: [20], serialize: String, parse: Number },
       timestamp: {

@@ -14,15 +14,23 @@ export async function callersGrants(
   sql: Db,
   ids: readonly number[],
 ): Promise<(CallerRow | undefined)[]> {
-  const rows = await sql<CallerRow[]>`
-    select i.id, i.login, i.frozen, coalesce((
-      select jsonb_agg(g) from permission_assignment a
-      join permission_set s on s.id = a.permission_set
-      cross join jsonb_array_elements(s.grants) g
-      where a.identity = i.id), '[]') as grants
-    from identity i where i.id = any(${[...new Set(ids)]}::bigint[])`;
-  const byId = new Map(rows.map((row) => [row.id, row]));
-  return ids.map((id) => byId.get(id));
+  const rows = await sql<
+    (Omit<CallerRow, "grants"> & { grants: Grant[] | null })[]
+  >`
+    select i.id, i.login, i.frozen, s.grants
+    from unnest(${[...new Set(ids)]}::bigint[]) as asked (id)
+    join identity i on i.id = asked.id
+    left join permission_assignment a on a.identity = i.id
+    left join permission_set s on s.id = a.permission_set`;
+  const callers = new Map<number, CallerRow>();
+  for (const { grants, ...identity } of rows) {
+    const known = callers.get(identity.id)?.grants ?? [];
+    callers.set(identity.id, {
+      ...identity,
+      grants: [...known, ...grants ?? []],
+    });
+  }
+  return ids.map((id) => callers.get(id));
 }
 
 export interface GrantSet {

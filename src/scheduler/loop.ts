@@ -1,4 +1,5 @@
 import type { Log } from "../log.ts";
+import { makePace, PACE_MS } from "../pace.ts";
 
 /** Work that is done one step at a time whenever somebody asks for it. */
 export interface Loop extends AsyncDisposable {
@@ -19,6 +20,7 @@ export interface LoopOptions {
 export function startLoop(
   { name, log, step, retryMs = 500 }: LoopOptions,
 ): Loop {
+  const pace = makePace(PACE_MS);
   let running: Promise<void> | undefined;
   let wanted = false;
   let stopped = false;
@@ -26,6 +28,8 @@ export function startLoop(
 
   async function run() {
     while (wanted && !stopped) {
+      // deno-lint-ignore no-await-in-loop -- what is asked for meanwhile joins the step
+      await pace();
       wanted = false;
       try {
         // deno-lint-ignore no-await-in-loop -- one step at a time

@@ -8,6 +8,7 @@ import { type Due, type Moved, settleOutcomes } from "../db/settle.ts";
 import type { OutcomeReport } from "../domain/agent_protocol.ts";
 import { QUEUE } from "../domain/changes.ts";
 import type { Log } from "../log.ts";
+import { makePace, PACE_MS } from "../pace.ts";
 import { announce } from "./announce.ts";
 import { parseOutcome } from "./parse_outcome.ts";
 
@@ -93,7 +94,10 @@ export async function startSettler(
   }
 
   async function run() {
+    const pace = makePace(PACE_MS);
     for (;;) {
+      // deno-lint-ignore no-await-in-loop -- what arrives meanwhile joins the batch
+      await pace();
       // deno-lint-ignore no-await-in-loop -- batch after batch
       const deliveries = await taker.next();
       if (deliveries === undefined) return;

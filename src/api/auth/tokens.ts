@@ -108,6 +108,22 @@ export async function readToken(
   jwtSecret: string,
   token: string,
 ): Promise<Claims> {
+  const name = `${jwtSecret}\n${token}`;
+  const seen = verified.get(name);
+  if (seen !== undefined && seen.exp + LEEWAY_S > Date.now() / 1000) {
+    return seen;
+  }
+  const claims = await verify(jwtSecret, token);
+  if (verified.size >= VERIFIED_MAX) verified.clear();
+  verified.set(name, claims);
+  return claims;
+}
+
+/** A signature that held once holds for ever: only the expiry is looked at again. */
+const verified = new Map<string, Claims>();
+const VERIFIED_MAX = 1000;
+
+async function verify(jwtSecret: string, token: string): Promise<Claims> {
   const key = await keyOf(jwtSecret);
   try {
     const { payload } = await jwtVerify(token, key, {
