@@ -23,9 +23,13 @@ const AGENT = "/api/v1/agent";
 function claim(
   t: ApiWorld,
   { token }: RegisterAnswer,
-  items: { id: number; attempt: number }[],
+  items: { id: number; attempt: number; lease?: string }[],
 ): Promise<Answer> {
-  return t.json(200, "POST", `${AGENT}/claim`, { token, body: { items } });
+  const leased = items.map((item) => ({ lease: crypto.randomUUID(), ...item }));
+  return t.json(200, "POST", `${AGENT}/claim`, {
+    token,
+    body: { items: leased },
+  });
 }
 
 Deno.test("claim gives all that an attempt needs", async () => {
@@ -194,8 +198,15 @@ Deno.test("claim refuses more than 100 items and unknown shapes", async () => {
   const items = Array.from({ length: 101 }, (_, id) => ({
     id: id + 1,
     attempt: 1,
+    lease: crypto.randomUUID(),
   }));
-  for (const body of [{ items }, { items: [{ id: "1", attempt: 1 }] }, {}]) {
+  const [item] = items;
+  await t.json(200, "POST", `${AGENT}/claim`, {
+    token,
+    body: { items: [item] },
+  });
+  const wrong = [{ ...item, id: "1" }, { ...item, lease: "mine" }];
+  for (const body of [{ items }, ...wrong.map((w) => ({ items: [w] })), {}]) {
     const answer = await t.json(422, "POST", `${AGENT}/claim`, { token, body });
     assert.equal(answer.error, "VALIDATION_ERROR");
   }
