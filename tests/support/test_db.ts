@@ -15,7 +15,7 @@ export async function testDb(): Promise<TestDb> {
   const serverUrl = Deno.env.get("ATTUNE_TEST_DATABASE_URL");
   if (serverUrl === undefined) {
     throw new Error(
-      "Cannot make a test database as ATTUNE_TEST_DATABASE_URL is not set: run tests with `deno run -A scripts/test.ts [files]`, which starts a server for them",
+      "Cannot make a test database as ATTUNE_TEST_DATABASE_URL is not set: run tests with `deno run -A scripts/run_tests.ts [files]`, which starts a server for them",
     );
   }
   const name = `t_${crypto.randomUUID().replaceAll("-", "")}`;
