@@ -44,13 +44,22 @@ export function eventStream(
       over.signal.addEventListener("abort", () => wake());
 
       const room = () => over.signal.aborted ? 1 : controller.desiredSize ?? 1;
+      let text = "";
+      const flush = () => {
+        const bytes = encoder.encode(text);
+        text = "";
+        if (!gone && bytes.length > 0) controller.enqueue(bytes);
+      };
       const offer = (event: ServerEvent) => {
         if (over.signal.aborted) return true;
-        controller.enqueue(encoder.encode(render(event)));
-        return room() > -BACKLOG_BYTES;
+        // A batch of events is one write.
+        if (text === "") queueMicrotask(flush);
+        text += render(event);
+        return room() - text.length > -BACKLOG_BYTES;
       };
       const send = async (event: ServerEvent) => {
         offer(event);
+        flush();
         if (room() <= 0) await new Promise<void>((resolve) => wake = resolve);
       };
 
@@ -59,6 +68,7 @@ export function eventStream(
         .finally(() => {
           clearInterval(timer);
           live.closed.removeEventListener("abort", end);
+          flush();
           if (!gone) controller.close();
         });
     },

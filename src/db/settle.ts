@@ -38,6 +38,10 @@ export async function settleOutcomes(
     logs.map((log) => ({ id, attempt, ...log }))
   ).filter((piece) => piece.data !== "");
   const wrote = reports.flatMap(streamsOf);
+  // A statement pays for every part it has, also for those that find nothing to do.
+  const retries = reports.some(({ status, reason }) =>
+    status === "failed" && (reason === null || !isFinalReason(reason))
+  );
   const rows = await sql<
     (ChangeRow & {
       old_status: ExecutionStatus | null;
@@ -73,7 +77,30 @@ export async function settleOutcomes(
       from locked l
       where e.id = l.id and ${statusOf(sql)} in ('running', 'canceling')
       returning ${changeColumns(sql)}, l.old_status
-    ), again as (
+    )${retries ? sql`, ${nextAttempts(sql)}` : sql``}${
+    pieces.length > 0 ? sql`, ${inlineLogs(sql, pieces)}` : sql``
+  }${wrote.length > 0 ? sql`, ${writtenVersions(sql, wrote)}` : sql``}
+    select e.*, null::float8 as due_ms from done e
+    ${
+    retries
+      ? sql`union all
+    select ${changeColumns(sql)}, null as old_status,
+      extract(epoch from e.due_at - now())::float8 * 1000
+    from again e`
+      : sql``
+  }
+    order by id`;
+  return {
+    changes: rows.map((row) => toChange(row, row.old_status ?? undefined)),
+    requested: rows.flatMap(({ id, due_ms }) =>
+      due_ms === null ? [] : [{ id, inMs: Math.max(0, due_ms) }]
+    ),
+  };
+}
+
+/** The rows of next attempts, from the CTE `done`. */
+function nextAttempts(sql: Queryable) {
+  return sql`again as (
       insert into execution (action, action_ref, config, env_vars, parent, enforcement, rule_ref, trigger_ref,
         executor, permission_set_refs, artifact_retention_policy, artifact_retention_limit, worker_selector,
         worker_tolerations, worker_affinity, timeout_seconds, workflow_task, original_execution, attempt, due_at)
@@ -98,7 +125,14 @@ export async function settleOutcomes(
   }
       order by e.id
       returning *
-    ), piece as (
+    )`;
+}
+
+type Piece = OutcomeReport["logs"][number] & { id: number; attempt: number };
+
+/** Keeps the log bytes that came along, for what is `done`. */
+function inlineLogs(sql: Queryable, pieces: readonly Piece[]) {
+  return sql`piece as (
       select p.execution, p.attempt, p.stream, p.start, decode(p.data, 'base64') as data
       from unnest(${pieces.map((p) => p.id)}::bigint[], ${
     pieces.map((p) => p.attempt)
@@ -120,7 +154,18 @@ export async function settleOutcomes(
         order by l.start_offset desc limit 1), 0) as stored) s
       where p.start + length(p.data) > s.stored
       on conflict do nothing
-    ), wrote as (
+    )`;
+}
+
+interface Wrote {
+  id: number;
+  stream: LogStream;
+  size: number | null;
+}
+
+/** A version of the log artifact for each stream that what is `done` wrote to. */
+function writtenVersions(sql: Queryable, wrote: readonly Wrote[]) {
+  return sql`wrote as (
       select d.id as execution, d.attempt, d.action, d.action_ref, w.stream, w.size
       from unnest(${wrote.map((w) => w.id)}::bigint[], ${
     wrote.map((w) => w.stream)
@@ -128,20 +173,7 @@ export async function settleOutcomes(
     wrote.map((w) => w.size)
   }::bigint[]) as w (execution, stream, size)
       join done d on d.id = w.execution
-    ), ${logVersions(sql)}
-    select e.*, null::float8 as due_ms from done e
-    union all
-    select ${
-    changeColumns(sql)
-  }, null as old_status, extract(epoch from e.due_at - now())::float8 * 1000
-    from again e
-    order by id`;
-  return {
-    changes: rows.map((row) => toChange(row, row.old_status ?? undefined)),
-    requested: rows.flatMap(({ id, due_ms }) =>
-      due_ms === null ? [] : [{ id, inMs: Math.max(0, due_ms) }]
-    ),
-  };
+    ), ${logVersions(sql)}`;
 }
 
 const FINAL = REASONS.filter(isFinalReason);
@@ -149,7 +181,7 @@ const FINAL = REASONS.filter(isFinalReason);
 /** Streams an attempt wrote to, and their length where the report tells it. */
 function streamsOf(
   report: OutcomeReport,
-): { id: number; stream: LogStream; size: number | null }[] {
+): Wrote[] {
   return (["stdout", "stderr"] as const).flatMap((stream) => {
     const ends = report.logs
       .filter((log) => log.stream === stream && log.data !== "")

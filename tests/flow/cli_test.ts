@@ -60,7 +60,7 @@ Deno.test("the first action of the README works as it is written there", async (
       `deno() { shift 2; "$DENO" run -A "$ROOT/src/main.ts" "$@"; }\n${script}`,
     ],
     cwd: dir,
-    env: { ...env(), DENO: Deno.execPath(), ROOT },
+    env: { ...env(), DENO: Deno.execPath(), ROOT, INIT_CWD: dir },
     stdin: "null",
     stdout: "piped",
     stderr: "piped",
