@@ -7,6 +7,7 @@
 import {
   serversMissing,
   type Stack,
+  type StackOptions,
   startEmbedded,
   startOnServers,
 } from "../tests/support/stack.ts";
@@ -45,11 +46,11 @@ try {
 
 async function bench(
   name: string,
-  open: () => Promise<Stack>,
+  open: (options: StackOptions) => Promise<Stack>,
   pack: BenchPack,
   raw: RawSpawn,
 ) {
-  await using stack = await open();
+  await using stack = await open({ env: { PATH: pack.searchPath } });
   print(`\n${name}: ${stack.servers}`);
   print(HEAD);
   await stack.client.call("POST", "/api/v1/packs/register", {

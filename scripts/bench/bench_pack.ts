@@ -1,3 +1,5 @@
+import { dirname } from "node:path";
+
 /** Actions that do nothing, in the forms whose cost is compared with the raw spawn. */
 export interface BenchAction {
   ref: string;
@@ -14,6 +16,8 @@ const FEW = { 1: 60, 8: 200, 32: 240 };
 export interface BenchPack {
   path: string;
   actions: BenchAction[];
+  /** For the agents, so that they find the interpreters that the raw spawner starts. */
+  searchPath: string;
 }
 
 /** Writes the pack `bench` below `dir` and says what is in it. */
@@ -37,8 +41,10 @@ export async function writeBenchPack(dir: string): Promise<BenchPack> {
   await action("true", "native", "true");
   await action("sh", "shell", "nothing.sh");
   await action("python3", "python", "nothing.py");
+  const python = await realPython();
   return {
     path,
+    searchPath: `${dirname(python)}:${Deno.env.get("PATH") ?? ""}`,
     actions: [
       { ref: "bench.true", argv: ["/bin/true"], counts: MANY },
       {
@@ -48,16 +54,16 @@ export async function writeBenchPack(dir: string): Promise<BenchPack> {
       },
       {
         ref: "bench.python3",
-        argv: [await which("python3"), "-u", `${actions}/nothing.py`],
+        argv: [python, "-u", `${actions}/nothing.py`],
         counts: FEW,
       },
     ],
   };
 }
 
-/** The interpreter itself, not a version manager's shim: both sides must start the same file. */
-async function which(name: string): Promise<string> {
-  const { stdout } = await new Deno.Command(name, {
+/** The interpreter itself, not a version manager's shim. */
+async function realPython(): Promise<string> {
+  const { stdout } = await new Deno.Command("python3", {
     args: ["-c", "import sys; print(sys.executable)"],
   }).output();
   return new TextDecoder().decode(stdout).trim();
