@@ -203,6 +203,21 @@ export function testFlow(
     assert.equal(done.result.stdout!.length, 65_536);
   });
 
+  test("memory stays bounded while 4 GB of output go by", async () => {
+    const ids = await Promise.all(
+      Array.from({ length: 4 }, () => stack.client.execute("faults.gigabyte")),
+    );
+    const all = await Promise.all(
+      ids.map((id) => stack.client.finished(id, 120_000, 200)),
+    );
+    assert.deepEqual(all.map((e) => e.status), Array(4).fill("completed"));
+    const { pid } = stack.programs.agent ?? stack.programs.start!;
+    const status = await Deno.readTextFile(`/proc/${pid}/status`);
+    const peakMb = Number(/VmHWM:\s+(\d+)/.exec(status)![1]) / 1024;
+    // 5 GB went by, 50 MB of it were kept.
+    assert.ok(peakMb < 700, `${peakMb} MB at its peak`);
+  });
+
   test("a 50 MB line is cut inside the line", async () => {
     const done = await stack.client.finished(
       await stack.client.execute("faults.long_line"),
