@@ -12,7 +12,7 @@ import type {
 } from "../../domain/agent_protocol.ts";
 import { NUDGE, QUEUE } from "../../domain/changes.ts";
 import { workerOf } from "../auth/authenticate.ts";
-import { toClaimedItem } from "../claim_spec.ts";
+import { toClaimedItem } from "../execution_spec.ts";
 import { ApiError } from "../errors.ts";
 import { body, endpoint, json, makeRouter } from "../router.ts";
 import { Claim, Logs, Outcomes, Phase } from "../schemas/agent.ts";
