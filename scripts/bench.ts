@@ -50,7 +50,10 @@ async function bench(
   pack: BenchPack,
   raw: RawSpawn,
 ) {
-  await using stack = await open({ env: { PATH: pack.searchPath } });
+  await using stack = await open({
+    env: { PATH: pack.searchPath },
+    durable: true,
+  });
   print(`\n${name}: ${stack.servers}`);
   print(HEAD);
   await stack.client.call("POST", "/api/v1/packs/register", {

@@ -21,9 +21,12 @@ export function findPostgresBin(): string | undefined {
 /**
  * A private PostgreSQL from the machine's own packages in a fresh directory
  * and on a free port, as user `postgres` when we are root (the server refuses
- * root). Durable settings are off.
+ * root). Durable settings are off unless asked for.
  */
-export async function startRealPostgres(bin: string): Promise<RealPostgres> {
+export async function startRealPostgres(
+  bin: string,
+  { durable = false } = {},
+): Promise<RealPostgres> {
   const home = await Deno.makeTempDir({ prefix: "attune-pg-" });
   const data = `${home}/data`;
   const asServer = Deno.uid() === 0
@@ -44,7 +47,12 @@ export async function startRealPostgres(bin: string): Promise<RealPostgres> {
     ...asServer,
     `${bin}/postgres`,
     ...["-D", data, "-p", `${port}`, "-c", "listen_addresses=127.0.0.1"],
-    ...["-c", "unix_socket_directories=", "-c", "fsync=off"],
+    ...[
+      "-c",
+      "unix_socket_directories=",
+      "-c",
+      `fsync=${durable ? "on" : "off"}`,
+    ],
     ...["-c", "max_connections=200"],
   ];
   const server = new Deno.Command(command!, {

@@ -26,6 +26,8 @@ export interface StackOptions {
   env?: Record<string, string>;
   /** Agents to run; `servers` only. */
   agents?: number;
+  /** PostgreSQL with durable settings; `servers` only. */
+  durable?: boolean;
 }
 
 /** Why stacks on real servers cannot run here; undefined when they can. */
@@ -84,11 +86,13 @@ export async function startEmbedded(
 
 /** api, scheduler and agents as processes on private copies of PostgreSQL and NATS. */
 export async function startOnServers(
-  { env = {}, agents = 1 }: StackOptions = {},
+  { env = {}, agents = 1, durable = false }: StackOptions = {},
 ): Promise<Stack> {
   await using undo = new AsyncDisposableStack();
   const home = await freshHome(undo);
-  const postgres = undo.use(await startRealPostgres(findPostgresBin()!));
+  const postgres = undo.use(
+    await startRealPostgres(findPostgresBin()!, { durable }),
+  );
   const nats = undo.use(await testNats());
   const port = freePort();
   const url = `http://127.0.0.1:${port}`;
