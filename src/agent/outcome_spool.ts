@@ -1,10 +1,10 @@
-import { Buffer } from "node:buffer";
 import type { Held, OutcomeReport } from "../domain/agent_protocol.ts";
 import { aborted } from "../lifecycle.ts";
 import type { Log } from "../log.ts";
 import { ApiRefused } from "./api_client.ts";
 import { keyOf } from "./attempts.ts";
 import { backOff, pause } from "./back_off.ts";
+import { type Entry, entryOf, nextBatch } from "./outcome_entry.ts";
 import {
   readOutcome,
   readSpool,
@@ -44,23 +44,8 @@ export interface OutcomeSpoolOptions {
   memoryBytes?: number;
 }
 
-interface Entry {
-  readonly held: Held;
-  /** Null: only in its file. */
-  report: OutcomeReport | null;
-  readonly bytes: number;
-  readonly secret: boolean;
-  /** True once the bus or the API took it. */
-  sent: boolean;
-  /** Answered heartbeats since it was sent that did not confirm it. */
-  beats: number;
-  file: string | null;
-}
-
 /** NATS takes 1 MiB unless it is told otherwise; larger outcomes go to the API. */
 const BUS_BYTES = 900 * 1024;
-const BATCH = 100;
-const BATCH_BYTES = 8 * 1024 * 1024;
 /** After so many heartbeats without confirmation an outcome is sent again. */
 const BEATS = 2;
 /** These speak of the agent, not of what it sent. */
@@ -224,7 +209,7 @@ export async function openOutcomeSpool(
   async function flush() {
     const waits = backOff(200, 10_000);
     while (!stop.signal.aborted) {
-      const batch = nextBatch();
+      const batch = nextBatch(waiting);
       if (batch.length === 0) return;
       // deno-lint-ignore no-await-in-loop -- one batch after the other
       if (await sendBatch(batch)) {
@@ -237,18 +222,6 @@ export async function openOutcomeSpool(
       // deno-lint-ignore no-await-in-loop -- the wait between two tries
       await pause(waits.next().value, until);
     }
-  }
-
-  function nextBatch(): Entry[] {
-    const batch: Entry[] = [];
-    let bytes = 0;
-    for (const entry of waiting) {
-      bytes += entry.bytes;
-      if (batch.length > 0 && bytes > BATCH_BYTES) break;
-      batch.push(entry);
-      if (batch.length === BATCH) break;
-    }
-    return batch;
   }
 
   function kick() {
@@ -293,18 +266,5 @@ export async function openOutcomeSpool(
       await Promise.all(unsent.map(store));
       await Promise.all(storing);
     },
-  };
-}
-
-function entryOf(report: OutcomeReport, secret: boolean): Entry {
-  const { id, attempt, lease } = report;
-  return {
-    held: { id, attempt, lease },
-    report,
-    bytes: Buffer.byteLength(JSON.stringify(report)),
-    secret,
-    sent: false,
-    beats: 0,
-    file: null,
   };
 }
