@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { unlockAndClose } from "../unlock.ts";
 
 /** Another process holds the state directory. */
 export class StateDirHeld extends Error {
@@ -49,7 +50,7 @@ export async function openStateDir(path: string): Promise<StateDir> {
       work,
       spool,
       packs,
-      [Symbol.dispose]: once(() => lock.close()),
+      [Symbol.dispose]: once(() => unlockAndClose(lock)),
     };
   } catch (error) {
     lock.close();

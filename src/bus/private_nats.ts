@@ -10,6 +10,7 @@ import {
   startNatsServer,
 } from "./nats_server.ts";
 import { endLeftover } from "./nats_leftover.ts";
+import { unlockAndClose } from "../unlock.ts";
 
 export { findNatsServer } from "./nats_server.ts";
 
@@ -165,7 +166,7 @@ async function lock(dir: string): Promise<Disposable> {
   const path = join(dir, "lock");
   const file = await Deno.open(path, { create: true, write: true });
   if (await file.tryLock(true)) {
-    return { [Symbol.dispose]: () => file.close() };
+    return { [Symbol.dispose]: () => unlockAndClose(file) };
   }
   file.close();
   throw new Error(

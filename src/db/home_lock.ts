@@ -1,3 +1,5 @@
+import { unlockAndClose } from "../unlock.ts";
+
 export interface HomeLock extends Disposable {
   /** Adds the address at which this process answers, for the message others get. */
   tell(url: string): void;
@@ -40,7 +42,7 @@ export async function lockFile(
       if (!held) return;
       held = false;
       file.truncateSync(0);
-      file.close();
+      unlockAndClose(file);
     },
   };
 }
