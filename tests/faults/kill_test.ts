@@ -40,6 +40,16 @@ async function allTerminal(stack: Stack, ids: number[]) {
   }, { ...WITHIN, everyMs: 500 });
 }
 
+/** Shows what became of those that did not complete. */
+async function allCompleted(stack: Stack, ids: number[]) {
+  const ends = await allTerminal(stack, ids);
+  assert.deepEqual(
+    ends.filter((e) => e.status !== "completed")
+      .map((e) => [e.id, e.status, e.reason, e.result.error]),
+    [],
+  );
+}
+
 /** Past preparation: losing an attempt that has not begun costs nothing. */
 async function spawned(stack: Stack, id: number, command: string) {
   await until(
@@ -65,12 +75,7 @@ for (const role of ["api", "scheduler"]) {
       const before = load.accepted.length;
       await until("more load", () => load.accepted.length >= before + 30);
       await load.stop();
-      const ends = await allTerminal(stack, load.accepted);
-      assert.deepEqual(
-        ends.filter((e) => e.status !== "completed")
-          .map((e) => [e.id, e.status, e.reason, e.result.error]),
-        [],
-      );
+      await allCompleted(stack, load.accepted);
     },
   });
 }
@@ -88,12 +93,7 @@ Deno.test({
     await until("load without a bus", () => load.accepted.length >= before + 5);
     await stack.restartBus();
     await load.stop();
-    const ends = await allTerminal(stack, load.accepted);
-    assert.deepEqual(
-      ends.filter((e) => e.status !== "completed")
-        .map((e) => [e.id, e.status, e.reason, e.result.error]),
-      [],
-    );
+    await allCompleted(stack, load.accepted);
   },
 });
 
