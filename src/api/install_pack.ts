@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { findPack } from "../db/pack_list.ts";
 import { type KnownRows, readKnown } from "../db/pack_known.ts";
 import { deletePack } from "../db/pack_write.ts";
-import { storePack } from "../db/store_pack.ts";
+import { PackExists, storePack } from "../db/store_pack.ts";
 import { NUDGE } from "../domain/changes.ts";
 import type { LoadReport } from "../domain/pack.ts";
 import type { Known } from "../packs/known.ts";
@@ -87,13 +87,15 @@ async function readChecked(
     );
   }
   const { ref } = reading.pack;
-  if (!force && await findPack(db, ref) !== undefined) {
-    throw new ApiError(
-      "CONFLICT",
-      `Pack '${ref}' exists already; send force=true to replace it`,
-    );
-  }
+  if (!force && await findPack(db, ref) !== undefined) throw exists(ref);
   return reading;
+}
+
+function exists(ref: string): ApiError {
+  return new ApiError(
+    "CONFLICT",
+    `Pack '${ref}' exists already; send force=true to replace it`,
+  );
 }
 
 async function place(
@@ -112,7 +114,10 @@ async function place(
   const report = await storePack(db, pack, {
     contentHash,
     inPlace: () => files.swap(),
+    onlyNew: !options.force,
     warnings,
+  }).catch((error) => {
+    throw error instanceof PackExists ? exists(ref) : error;
   });
   files.keep();
   for (const { message } of report.warnings) log.warn(message);

@@ -19,6 +19,11 @@ import {
   triggerRow,
 } from "./pack_store/wanted.ts";
 
+/** The pack was to be new, and is there. */
+export class PackExists extends Error {
+  override name = "PackExists";
+}
+
 export interface StorePackOptions {
   /** SHA-256 of the tree. */
   contentHash: string;
@@ -27,6 +32,8 @@ export interface StorePackOptions {
    * throws, nothing is stored. It must not use the database.
    */
   inPlace: () => Promise<void>;
+  /** Throws {@linkcode PackExists} rather than replace a pack. */
+  onlyNew?: boolean;
   /** What the reading of the files already found; begins the report's list. */
   warnings?: readonly PackFault[];
 }
@@ -39,10 +46,14 @@ export interface StorePackOptions {
 export function storePack(
   sql: Db,
   pack: Pack,
-  { contentHash, inPlace, warnings = [] }: StorePackOptions,
+  { contentHash, inPlace, onlyNew = false, warnings = [] }: StorePackOptions,
 ): Promise<LoadReport> {
   return sql.begin(async (sql) => {
     await lockPack(sql, pack.ref);
+    if (onlyNew) {
+      const [found] = await sql`select from pack where ref = ${pack.ref}`;
+      if (found !== undefined) throw new PackExists(pack.ref);
+    }
     const owner: Owner = {
       id: await storePackRow(sql, pack, contentHash),
       ref: pack.ref,

@@ -10,7 +10,7 @@ import {
 import { testDb } from "../../tests/support/test_db.ts";
 import type { LoadReport, Pack } from "../domain/pack.ts";
 import type { Db } from "./connect.ts";
-import { storePack } from "./store_pack.ts";
+import { PackExists, storePack } from "./store_pack.ts";
 
 const done = () => Promise.resolve();
 
@@ -459,3 +459,17 @@ function aVersion(version: string, is_default = false) {
     meta: {},
   };
 }
+
+Deno.test("storePack() lets one of two loads in that both want the pack to be new", async () => {
+  await using db = await testDb();
+  const load = () =>
+    storePack(db.sql, aPack({ ref: "acme" }), {
+      contentHash: "a",
+      onlyNew: true,
+      inPlace: () => Promise.resolve(),
+    });
+  const ends = await Promise.allSettled([load(), load()]);
+  assert.deepEqual(ends.map((e) => e.status).sort(), ["fulfilled", "rejected"]);
+  const lost = ends.find((e) => e.status === "rejected")!;
+  assert.ok(lost.reason instanceof PackExists);
+});
